@@ -1,0 +1,57 @@
+"""Loopy neural networks: feed-forward networks with feedback loops.
+
+Names are loaded when first used, so that `import loopynet` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from loopynet.errors import DataError, LoopyNetError, LoopyNetWarning, RunError, SpecError
+    from loopynet.graph import build_graph
+    from loopynet.network import Each, Last, LoopyNet
+    from loopynet.spec import Loop, NetworkSpec, Skip, parse_spec, read_spec, to_yaml, write_spec
+    from loopynet.zoo import load_spec, zoo_names
+
+_HOMES = {
+    "errors": ("DataError", "LoopyNetError", "LoopyNetWarning", "RunError", "SpecError"),
+    "graph": ("build_graph",),
+    "network": ("Each", "Last", "LoopyNet"),
+    "spec": ("Loop", "NetworkSpec", "Skip", "parse_spec", "read_spec", "to_yaml", "write_spec"),
+    "zoo": ("load_spec", "zoo_names"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__version__ = "0.1.0.dev0"
+__all__ = [
+    "DataError",
+    "Each",
+    "Last",
+    "Loop",
+    "LoopyNet",
+    "LoopyNetError",
+    "LoopyNetWarning",
+    "NetworkSpec",
+    "RunError",
+    "Skip",
+    "SpecError",
+    "build_graph",
+    "load_spec",
+    "parse_spec",
+    "read_spec",
+    "to_yaml",
+    "write_spec",
+    "zoo_names",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'loopynet' has no attribute {name!r}")
+    return getattr(import_module(f"loopynet.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

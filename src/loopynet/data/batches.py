@@ -1,0 +1,97 @@
+"""Mini-batches from images in memory: no workers, no Python per image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from loopynet.data.image_data import Images
+from loopynet.data.preprocessing import Preprocessing
+from loopynet.errors import DataError
+
+
+class Batches:
+    """An iterable over (images float32 [n, C, H, W], labels int64 [n]), ready for the network.
+
+    The order of an epoch depends on the seed and the epoch's number only, whatever happened before:
+    a run that is continued sees the batches it would have seen. Lightning tells the epoch through
+    `sampler.set_epoch`; a loop of your own calls `set_epoch`.
+
+    Every process sees all images: in distributed training give each its own share of them.
+
+    Args:
+        images: the images; the batches are made on the device that their pixels are on.
+        preprocessing: turns uint8 pixels into the network's input.
+        batch_size: images in a batch; the last one has what is left.
+        shuffle: draw a new order in each epoch.
+        seed: seed of the order. Default: 0.
+        drop_last: leave out a last batch that is not full. Default: False. Set it for training with
+            batch normalization if one single image would be left: it has no spread to divide by.
+        augment: changes a batch of pixels in 0..1, float32 [n, C, H, W], before the mean is
+            subtracted; its random numbers are torch's global ones. Default: None.
+
+    Raises:
+        DataError: the batch size is below 1, or the seed is negative.
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        preprocessing: Preprocessing,
+        batch_size: int,
+        *,
+        shuffle: bool,
+        seed: int = 0,
+        drop_last: bool = False,
+        augment: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise DataError(f"the batch size is {batch_size}: make it 1 or more")
+        if seed < 0:
+            raise DataError(f"the seed of the batches is {seed}: make it 0 or more")
+        self.images = images
+        self.preprocessing = preprocessing
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.drop_last = drop_last
+        self.augment = augment
+        self._epoch = 0
+
+    @property
+    def sampler(self) -> Batches:
+        """Itself: Lightning calls `loader.sampler.set_epoch(epoch)` before each epoch."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, from 0, whose order the next iteration has."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.images), self.batch_size)
+        return full + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        # the order is fixed here, not at the first batch: `set_epoch` may be called in between
+        order = self._order().to(self.images.pixels.device)
+        starts = range(0, len(self) * self.batch_size, self.batch_size)
+        return (self._batch(order[start : start + self.batch_size]) for start in starts)
+
+    def _order(self) -> Tensor:
+        if not self.shuffle:
+            return torch.arange(len(self.images))
+        # SeedSequence mixes the two numbers well; a sum of them would repeat orders between seeds
+        mixed = np.random.SeedSequence([self.seed, self._epoch]).generate_state(1, np.uint64)[0]
+        generator = torch.Generator().manual_seed(int(mixed))
+        return torch.randperm(len(self.images), generator=generator)
+
+    def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        pixels = self.images.pixels.index_select(0, rows)  # uint8 [n, C, H, W]
+        labels = self.images.labels.index_select(0, rows.to(self.images.labels.device))
+        if self.augment is None:
+            return self.preprocessing(pixels), labels
+        unit = self.augment(pixels.to(torch.float32) / 255.0)
+        return self.preprocessing.normalize(unit * (255.0 * self.preprocessing.scale)), labels

@@ -1,0 +1,91 @@
+"""Which column of a table has the images and which the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from datasets import ClassLabel, Image, Value
+
+from loopynet.errors import DataError
+
+Features = Mapping[str, Any]
+
+
+def image_column(features: Features, key: str | None, origin: str) -> str:
+    """Return the name of the image column.
+
+    Args:
+        features: a table's columns and their `datasets` features.
+        key: the column's name if the user gave one.
+        origin: what messages call the data set.
+
+    Raises:
+        DataError: no such column, one that has no images, or several to choose from.
+    """
+    if key is not None:
+        return _named(features, key, _may_be_image, "image", origin)
+    return _found(
+        [name for name in features if _is_image(features[name])], "image", features, origin
+    )
+
+
+def label_column(features: Features, key: str | None, origin: str) -> str:
+    """Return the name of the label column: class labels are preferred to plain integers.
+
+    Of several candidates, one that is called "label" is taken. Arguments and errors are those of
+    `image_column`.
+    """
+    if key is not None:
+        return _named(features, key, _is_label, "label", origin)
+    classes = [name for name, feature in features.items() if isinstance(feature, ClassLabel)]
+    names = classes or [name for name in features if _is_label(features[name])]
+    return "label" if "label" in names else _found(names, "label", features, origin)
+
+
+def _is_image(feature: Any) -> bool:
+    """Whether the feature is an image, or the bytes of one without the feature's metadata."""
+    if isinstance(feature, Mapping):
+        return set(feature) == {"bytes", "path"}
+    return isinstance(feature, Image)
+
+
+def _may_be_image(feature: Any) -> bool:
+    """Whether the feature can be read as an image if the user says that it is one."""
+    return _is_image(feature) or (isinstance(feature, Value) and "binary" in str(feature.dtype))
+
+
+def _is_label(feature: Any) -> bool:
+    if isinstance(feature, Value):
+        return str(feature.dtype).startswith(("int", "uint"))
+    return isinstance(feature, ClassLabel)
+
+
+def _named(
+    features: Features, key: str, fits: Callable[[Any], bool], kind: str, origin: str
+) -> str:
+    if key not in features:
+        raise DataError(
+            f'{origin} has no column "{key}", only {_listing(features)}: change data.{kind}_key'
+        )
+    if not fits(features[key]):
+        wanted = "images" if kind == "image" else "class labels or integers"
+        raise DataError(f'the column "{key}" of {origin} has no {wanted}: change data.{kind}_key')
+    return key
+
+
+def _found(names: list[str], kind: str, features: Features, origin: str) -> str:
+    if len(names) == 1:
+        return names[0]
+    if not names:
+        raise DataError(
+            f"{origin} has no {kind} column among {_listing(features)}: "
+            f"name the {kind} column in data.{kind}_key, or add one"
+        )
+    raise DataError(
+        f"{origin} has several {kind} columns, {', '.join(names)}: choose one in data.{kind}_key"
+    )
+
+
+def _listing(features: Features) -> str:
+    return ", ".join(features) or "no columns at all"

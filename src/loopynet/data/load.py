@@ -1,0 +1,118 @@
+"""Load a data set: find it, choose its images, decode them, and fit the preprocessing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from loopynet.data.decode import Frame, frame_for
+from loopynet.data.image_data import ImageData, Images
+from loopynet.data.preprocessing import Preprocessing
+from loopynet.data.rows import NO_LABEL, Rows, Source
+from loopynet.data.sources import open_source
+from loopynet.data.splits import SplitIndices, split_indices
+from loopynet.errors import DataError
+from loopynet.spec.data import DataSpec
+
+_MAX_CLASSES = 100_000  # a larger integer label is an id of something, not a class
+
+
+def load_data(spec: DataSpec, shape: tuple[int, ...], classes: int | None) -> ImageData:
+    """Load the images that a data spec describes into memory.
+
+    Args:
+        spec: names the data set, its split and its preprocessing.
+        shape: the network's input shape (C, H, W).
+        classes: the network's number of outputs; None to allow any number of classes.
+
+    Returns:
+        The training, validation and test images; uint8 pixels and int64 labels.
+
+    Raises:
+        DataError: the data set is missing or damaged, an image or a label does not fit, or there
+            are more classes than outputs.
+    """
+    frame = frame_for(shape, resize=spec.resize)
+    source = open_source(spec)
+    _check_classes(source, classes)
+    labels = source.train.labels
+    n_test = None if source.test is None else len(source.test.labels)
+    split = split_indices(len(labels), n_test, source.name, labels, spec.split)
+    test_rows = source.train if source.test is None else source.test
+    train = _images(source.train, split.train, frame, source, classes)
+    validation = _images(source.train, split.validation, frame, source, classes)
+    test = _images(test_rows, split.test, frame, source, classes)
+    return ImageData(
+        train=train,
+        validation=validation,
+        test=test,
+        class_names=source.class_names or _numbers(train, validation, test),
+        preprocessing=Preprocessing.fit(train.pixels, spec),
+        provenance=_provenance(spec, source, split),
+    )
+
+
+def _images(
+    rows: Rows, indices: NDArray[np.int64], frame: Frame, source: Source, classes: int | None
+) -> Images:
+    # labels first: they are checked in no time, images are not
+    labels = rows.labels[indices]
+    _check_labels(labels, indices, rows, source, classes)
+    return Images(rows.read(indices, frame), torch.from_numpy(labels))
+
+
+def _check_classes(source: Source, classes: int | None) -> None:
+    if classes is not None and source.class_names and len(source.class_names) > classes:
+        raise DataError(
+            f'the data set "{source.name}" has {len(source.class_names)} classes, but the network '
+            f"has {classes} outputs: change the last layer or the data set"
+        )
+
+
+def _check_labels(
+    labels: NDArray[np.int64],
+    indices: NDArray[np.int64],
+    rows: Rows,
+    source: Source,
+    classes: int | None,
+) -> None:
+    if source.class_names:
+        limit, reason = len(source.class_names), "the data set's classes"
+    else:
+        limit, reason = classes or _MAX_CLASSES, "the network's outputs" if classes else "allowed"
+    wrong = np.flatnonzero((labels < 0) | (labels >= limit))
+    if len(wrong) == 0:
+        return
+    where, label = rows.where(int(indices[wrong[0]])), int(labels[wrong[0]])
+    if label == NO_LABEL:
+        raise DataError(f"{where} has no label (null): label it or remove it")
+    raise DataError(
+        f"{where} has the label {label}, but only 0 to {limit - 1} are {reason}: "
+        "correct the label or remove the image"
+    )
+
+
+def _numbers(*parts: Images) -> tuple[str, ...]:
+    largest = max(int(part.labels.max()) for part in parts if len(part))
+    return tuple(str(number) for number in range(largest + 1))
+
+
+def _provenance(spec: DataSpec, source: Source, split: SplitIndices) -> dict[str, Any]:
+    test_rows = None if source.test is None else len(source.test.labels)
+    return {
+        "name": spec.name,
+        "origin": source.origin,
+        "available": {"train": len(source.train.labels), "test": test_rows},
+        "split": {
+            "name": split.name,
+            "seed": split.seed,
+            "train": len(split.train),
+            "validation": len(split.validation),
+            "test": len(split.test),
+            "sha256": split.fingerprint(),
+        },
+        "notes": list(source.notes),
+    }

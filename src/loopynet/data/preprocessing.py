@@ -1,0 +1,110 @@
+"""How pixels become the numbers that a network sees: scale, subtract a mean, divide by a spread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from loopynet.errors import DataError
+from loopynet.spec.data import DataSpec
+
+Statistic = Literal["none", "channel", "pixel"]
+
+_SCALES = {"unit": 1.0 / 255.0, "byte": 1.0}
+_FIT_CHUNK = 1024  # images summed at once: bounds the memory of `fit` whatever N is
+
+
+@dataclass(frozen=True, eq=False)
+class Preprocessing:
+    """(pixels * scale - mean) / std, in float32.
+
+    Args:
+        scale: 1/255 for pixels in 0..1, 1 for 0..255.
+        mean: float32, broadcastable to [N, C, H, W]: [1, 1, 1, 1] (zero), [1, C, 1, 1] (by channel)
+            or [1, C, H, W] (by pixel).
+        std: float32, broadcastable likewise; ones if nothing is divided.
+    """
+
+    scale: float
+    mean: Tensor
+    std: Tensor
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Return the network's input, float32 [N, C, H, W], for uint8 pixels [N, C, H, W]."""
+        return self.normalize(pixels.to(torch.float32) * self.scale)
+
+    def normalize(self, scaled: Tensor) -> Tensor:
+        """Return (scaled - mean) / std for float32 pixels [N, C, H, W] that are scaled already."""
+        return (scaled - self.mean.to(scaled.device)) / self.std.to(scaled.device)
+
+    @classmethod
+    def fit(cls, pixels: Tensor, spec: DataSpec) -> Preprocessing:
+        """Compute the mean and the standard deviation of training images.
+
+        The sums are exact integers and the statistics float64 before they are stored as float32.
+        The standard deviation is the population's (divided by N) and never less than one gray
+        level: a pixel that is constant in training, such as a black border, must not be blown up.
+
+        Args:
+            pixels: uint8 [N, C, H, W], the training images only.
+            spec: its `scale`, `center` and `standardize` are used.
+
+        Raises:
+            DataError: there are no images.
+        """
+        if len(pixels) == 0:
+            raise DataError("preprocessing needs training images, got none: check data.split.train")
+        scale = _SCALES[spec.scale]
+        total, squares = _sums(pixels)
+        mean, _ = _moments(total, squares, len(pixels), spec.center)
+        _, variance = _moments(total, squares, len(pixels), spec.standardize)
+        if spec.center == "none":
+            mean = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+        std = variance.sqrt().clamp_min(1.0) * scale
+        if spec.standardize == "none":
+            std = torch.ones(1, 1, 1, 1, dtype=torch.float64)
+        return cls(scale, (mean * scale).float(), std.float())
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """Return plain tensors "scale" (float64), "mean" and "std", fit for safetensors."""
+        scale = torch.tensor(self.scale, dtype=torch.float64)
+        return {"scale": scale, "mean": self.mean, "std": self.std}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Preprocessing:
+        """Rebuild what `to_tensors` stored.
+
+        Raises:
+            DataError: one of the three tensors is missing.
+        """
+        missing = [key for key in ("scale", "mean", "std") if key not in tensors]
+        if missing:
+            raise DataError(f"the stored preprocessing lacks {missing}: save the model again")
+        return cls(float(tensors["scale"]), tensors["mean"], tensors["std"])
+
+
+def _sums(pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return sum and sum of squares over images, int64 [C, H, W], of uint8 [N, C, H, W]."""
+    total = torch.zeros(pixels.shape[1:], dtype=torch.int64, device=pixels.device)
+    squares = torch.zeros_like(total)
+    for start in range(0, len(pixels), _FIT_CHUNK):
+        whole = pixels[start : start + _FIT_CHUNK].to(torch.int32)
+        total += whole.sum(0)
+        squares += whole.square_().sum(0)
+    return total, squares
+
+
+def _moments(
+    total: Tensor, squares: Tensor, count: int, statistic: Statistic
+) -> tuple[Tensor, Tensor]:
+    """Return mean and variance in gray levels, float64 [1, C, H, W] or [1, C, 1, 1]."""
+    if statistic == "channel":
+        count *= total.shape[1] * total.shape[2]
+        total, squares = total.sum((1, 2), keepdim=True), squares.sum((1, 2), keepdim=True)
+    mean = total.double() / count
+    variance = (squares.double() / count - mean.square()).clamp_min(0.0)
+    return mean[None], variance[None]

@@ -1,0 +1,139 @@
+"""A data set before any of its images is decoded: labels, and a way to read chosen rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from loopynet.data.decode import Frame, Pixels, decode_image, fit_image
+from loopynet.errors import DataError
+
+Labels = NDArray[np.int64]
+
+NO_LABEL = int(np.iinfo(np.int64).min)  # stands for a null in a label column
+_CHUNK = 256  # rows that a thread decodes at a time
+
+
+class Rows(Protocol):
+    """Rows of labeled images; `labels` is int64 [N] with NO_LABEL where there is none."""
+
+    @property
+    def labels(self) -> Labels:
+        """Class indices from 0."""
+
+    def read(self, indices: NDArray[np.int64], frame: Frame) -> Tensor:
+        """Return the images of these rows, uint8 [n, C, H, W], in the frame's form."""
+
+    def where(self, row: int) -> str:
+        """Return what messages call a row: its file, or its number and file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A data set that is found and opened, but not decoded.
+
+    Args:
+        name: what messages and the published splits call it.
+        origin: the folder's path, the hub id, or the package it came from.
+        train: the official training set, or all images if there is no test set.
+        test: the official test set, or None.
+        class_names: the classes' names, or None if the labels are plain integers.
+        notes: what a reader of the provenance should know.
+    """
+
+    name: str
+    origin: str
+    train: Rows
+    test: Rows | None = None
+    class_names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayRows:
+    """Images that are in memory already.
+
+    Args:
+        pixels: uint8 [N, H, W], gray.
+        labels: int64 [N].
+        origin: what messages call the set.
+    """
+
+    pixels: Pixels
+    labels: Labels
+    origin: str
+
+    def where(self, row: int) -> str:
+        """Return what messages call a row: its number."""
+        return f"row {row} of {self.origin}"
+
+    def read(self, indices: NDArray[np.int64], frame: Frame) -> Tensor:
+        """Return the images of these rows, uint8 [n, C, H, W], in the frame's form."""
+        if frame.shape == (1, *self.pixels.shape[1:]):
+            return torch.from_numpy(self.pixels[indices][:, None])
+
+        def decode(row: int) -> Pixels:
+            return fit_image(Image.fromarray(self.pixels[row]), frame, self.where(row))
+
+        return _read(indices, frame, decode)
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedRows:
+    """Images as encoded bytes or as paths, in an Arrow column.
+
+    Args:
+        column: a pyarrow ChunkedArray of struct<bytes: binary, path: string>.
+        labels: int64 [N].
+        name_row: what messages call a row that is no file of its own.
+    """
+
+    column: Any
+    labels: Labels
+    name_row: Callable[[int], str]
+
+    def where(self, row: int) -> str:
+        """Return what messages call a row: its file, or its number and table."""
+        image = self.column[row].as_py()
+        if image and image["bytes"] is None and image["path"]:
+            return str(image["path"])
+        return self.name_row(row)
+
+    def read(self, indices: NDArray[np.int64], frame: Frame) -> Tensor:
+        """Return the images of these rows, uint8 [n, C, H, W], in the frame's form."""
+        return _read(indices, frame, lambda row: self._decode(row, frame))
+
+    def _decode(self, row: int, frame: Frame) -> Pixels:
+        image = self.column[row].as_py()
+        if image and image["bytes"] is not None:
+            return decode_image(BytesIO(image["bytes"]), frame, self.name_row(row))
+        if image and image["path"]:
+            return decode_image(Path(image["path"]), frame, image["path"])
+        raise DataError(f"{self.name_row(row)} has no image: remove the row")
+
+
+def _read(indices: NDArray[np.int64], frame: Frame, decode: Callable[[int], Pixels]) -> Tensor:
+    """Decode rows straight into one tensor, uint8 [n, C, H, W]."""
+    out = torch.empty((len(indices), *frame.shape), dtype=torch.uint8)
+    view = out.numpy()
+
+    def fill(start: int) -> None:
+        for place, row in enumerate(indices[start : start + _CHUNK].tolist(), start):
+            view[place] = decode(row)
+
+    # Pillow's decoders release the interpreter lock, so threads do decode side by side
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for _ in pool.map(fill, range(0, len(indices), _CHUNK)):
+            pass
+    return out

@@ -1,0 +1,137 @@
+"""Tables of images, opened with Hugging Face `datasets`: Parquet files, folders, the hub."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import datasets
+import numpy as np
+
+from loopynet.data.columns import image_column, label_column
+from loopynet.data.rows import NO_LABEL, EncodedRows, Labels, Source
+from loopynet.errors import DataError
+
+RowNamer = Callable[[str], Callable[[int], str]]
+
+TEST_SPLITS = ("test", "validation", "valid", "val")
+_NOISY_LOGGERS = ("datasets", "huggingface_hub")
+
+
+def open_tables(
+    splits: Mapping[str, Any],
+    origin: str,
+    keys: tuple[str | None, str | None],
+    name_rows: RowNamer,
+) -> Source:
+    """Turn the loaded splits of a data set into a source.
+
+    The training set is the split "train", or the only one; the test set is "test" or, if there is
+    none, a validation split.
+
+    Args:
+        splits: a `datasets.DatasetDict`.
+        origin: the folder or hub id.
+        keys: names of the image and the label column, each found if None.
+        name_rows: for a split's name, a function that names its rows in messages.
+
+    Raises:
+        DataError: there is no training split, or a column cannot be found.
+    """
+    names = list(splits)
+    train = names[0] if len(names) == 1 else "train"
+    if train not in splits:
+        raise DataError(f'{origin} has the splits {", ".join(names)}: rename one to "train"')
+    test = next((name for name in TEST_SPLITS if name in splits and name != train), None)
+    features = splits[train].features
+    image = image_column(features, keys[0], origin)
+    label = label_column(features, keys[1], origin)
+    unused = [name for name in names if name not in (train, test)]
+    notes = [f"unused splits: {', '.join(unused)}"] if unused else []
+    if test not in (None, "test"):
+        notes.append(f'the split "{test}" serves as the test set')
+    return Source(
+        name=origin,
+        origin=origin,
+        train=_rows(splits[train], image, label, name_rows(train)),
+        test=None if test is None else _rows(splits[test], image, label, name_rows(test)),
+        class_names=_class_names(features[label]),
+        notes=tuple(notes),
+    )
+
+
+def open_hub(hub_id: str, keys: tuple[str | None, str | None]) -> Source:
+    """Load a data set of the Hugging Face hub, from its cache if it was loaded before.
+
+    No code of the data set is executed.
+
+    Raises:
+        DataError: the hub or the data set cannot be reached or read.
+    """
+
+    def name_rows(split: str) -> Callable[[int], str]:
+        return lambda row: f'row {row} of the split "{split}" of {hub_id}'
+
+    return open_tables(load_quietly(hub_id), hub_id, keys, name_rows)
+
+
+def load_quietly(path: str, **options: Any) -> Mapping[str, Any]:
+    """Call `datasets.load_dataset` without progress bars and log lines.
+
+    Raises:
+        DataError: it failed; the message has the first line of the reason.
+    """
+    try:
+        with _quiet():
+            loaded: Mapping[str, Any] = datasets.load_dataset(path, **options)
+    # what a network, a cache and a file format can raise is more than one could list
+    except Exception as error:
+        raise DataError(f"{path} cannot be loaded ({first_line(error)})") from error
+    return loaded
+
+
+def first_line(error: BaseException) -> str:
+    """Return the type and the first line of an error's message, or of its cause's."""
+    cause = error.__cause__ or error
+    lines = str(cause).strip().splitlines()
+    return f"{type(cause).__name__}: {lines[0][:200]}" if lines else type(cause).__name__
+
+
+def _rows(table: Any, image: str, label: str, name_row: Callable[[int], str]) -> EncodedRows:
+    labels = _labels(table.data.column(label))
+    # decode=False hands out the encoded bytes, of which only the selected rows get decoded
+    encoded = table.cast_column(image, datasets.Image(decode=False)).data.column(image)
+    return EncodedRows(encoded, labels, name_row)
+
+
+def _labels(column: Any) -> Labels:
+    labels: Labels = column.cast("int64").fill_null(NO_LABEL).to_numpy().astype(np.int64)
+    return labels
+
+
+def _class_names(feature: Any) -> tuple[str, ...] | None:
+    return tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the libraries' progress bars and logs, and restore what the user had."""
+    shown = not datasets.utils.are_progress_bars_disabled()
+    hub_shown = not hub_bars_disabled()
+    loggers = [logging.getLogger(name) for name in _NOISY_LOGGERS]
+    levels = [logger.level for logger in loggers]
+    datasets.disable_progress_bars()
+    disable_hub_bars()
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        if shown:
+            datasets.enable_progress_bars()
+        if hub_shown:
+            enable_hub_bars()

@@ -1,0 +1,150 @@
+"""From a NetworkSpec to its Graph: shapes, order, trunk, loopy section and head."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from loopynet.errors import SpecError
+from loopynet.graph.nodes import INPUT, Edge, Graph, LayerNode, Section
+from loopynet.graph.shapes import Shapes, infer_shapes
+from loopynet.graph.wiring import check_wiring
+from loopynet.parts.layers import LayerSpec, Norm
+from loopynet.parts.merges import merges
+from loopynet.parts.norms import NormSpec
+from loopynet.parts.shape import ShapeError, show
+from loopynet.spec.network import NetworkSpec
+from loopynet.spec.wiring import Loop, Skip
+
+Sections = dict[str, Section]
+
+
+def build_graph(spec: NetworkSpec) -> Graph:
+    """Resolve a spec into the graph that the network runs.
+
+    With `unroll.steps: 1` the loops are left out, and so are the layers inside them.
+
+    Raises:
+        SpecError: the description is valid data but no valid network; its path names the key.
+    """
+    check_wiring(spec)
+    loopy = spec.unroll.steps > 1 and bool(spec.loops)
+    steps = spec.unroll.steps if loopy else 1
+    shapes = infer_shapes(spec, loops=loopy)
+    trunk, body, head = _split(spec, loopy)
+    sections: Sections = {INPUT: "trunk"}
+    sections |= dict.fromkeys(trunk, "trunk")
+    sections |= dict.fromkeys(body, "body")
+    sections |= dict.fromkeys(head, "head")
+    skips = tuple(_edge("skip", n, s, shapes, sections) for n, s in spec.skips.items())
+    loops = tuple(_edge("loop", n, s, shapes, sections) for n, s in spec.loops.items() if loopy)
+    head_runs = steps if spec.readout == "each" else 1
+    runs: dict[Section, int] = {"trunk": 1, "body": steps, "head": head_runs}
+    layers = {n: _layer(spec, n, shapes, sections[n], runs[sections[n]]) for n in spec.main}
+    for edge in skips + loops:
+        count = steps - edge.delay if edge.kind == "loop" else runs[edge.section]
+        for name in edge.through:
+            layers[name] = _layer(spec, name, shapes, edge.section, count, edge.name)
+    _check_logits(spec, layers[spec.main[-1]])
+    return Graph(
+        name=spec.name,
+        input_shape=tuple(spec.input.shape),
+        layers=layers,
+        main=spec.main,
+        trunk=trunk,
+        body=body,
+        head=head,
+        loops=loops,
+        skips=skips,
+        steps=steps,
+        tied=spec.unroll.tied,
+        readout=spec.readout,
+    )
+
+
+def _split(spec: NetworkSpec, loopy: bool) -> tuple[tuple[str, ...], ...]:
+    """Split the main stack before the first and after the last layer that a loop touches."""
+    if not loopy:
+        return spec.main, (), ()
+    first = min(spec.main.index(loop.to) for loop in spec.loops.values())
+    last = max(spec.main.index(loop.from_) for loop in spec.loops.values())
+    return spec.main[:first], spec.main[first : last + 1], spec.main[last + 1 :]
+
+
+def _layer(
+    spec: NetworkSpec,
+    name: str,
+    shapes: Shapes,
+    section: Section,
+    runs: int,
+    on_edge: str | None = None,
+) -> LayerNode:
+    layer = spec.layers[name]
+    norm = effective_norm(spec, name, layer)
+    try:
+        norm.check(shapes.outputs[name])
+    except ShapeError as error:
+        raise SpecError(str(error), ("layers", name)) from None
+    return LayerNode(
+        name, layer, norm, shapes.inputs[name], shapes.outputs[name], section, runs, on_edge
+    )
+
+
+def effective_norm(spec: NetworkSpec, name: str, layer: LayerSpec) -> NormSpec:
+    """Return what normalizes a layer.
+
+    Its own `norm` if it has one; else the network's, for every weighted layer but the last of the
+    main stack, whose outputs are the logits.
+    """
+    if isinstance(layer, Norm):
+        return layer.as_norm()
+    if layer.norm is not None:
+        return layer.norm
+    return spec.norm if layer.weighted and name != spec.main[-1] else NormSpec()
+
+
+def _edge(
+    kind: Literal["loop", "skip"], name: str, edge: Skip, shapes: Shapes, sections: Sections
+) -> Edge:
+    raw, fitted, before = shapes.raw[name], shapes.fitted[name], shapes.before[name]
+    fits = merges.get(edge.merge).fits(before, raw)
+    # A skip out of the loopy section into the head is read once, not at every unroll.
+    leaves = sections[edge.from_] == "body" and sections[edge.to] == "head"
+    return Edge(
+        name=name,
+        kind=kind,
+        source=edge.from_,
+        target=edge.to,
+        through=edge.through,
+        merge=edge.merge,
+        resize=edge.fit == "resize" and not fits,
+        project=edge.fit == "project" and not fits,
+        delay=edge.delay if isinstance(edge, Loop) else 0,
+        initial=_initial(name, edge),
+        raw_shape=raw,
+        signal_shape=fitted,
+        target_shape=before,
+        merged_shape=shapes.merged[name],
+        section="head" if leaves else sections[edge.from_],
+    )
+
+
+def _initial(name: str, edge: Skip) -> Literal["absent", "zero", "one"]:
+    if not isinstance(edge, Loop):
+        return "absent"
+    concatenates = merges.get(edge.merge).concatenates
+    if concatenates and edge.initial == "absent":
+        raise SpecError(
+            "absent would change the target's channels between unrolls; with merge: concat write "
+            "zero or one",
+            ("loops", name, "initial"),
+        )
+    return edge.initial or ("zero" if concatenates else "absent")
+
+
+def _check_logits(spec: NetworkSpec, last: LayerNode) -> None:
+    if len(last.output_shape) != 1:
+        raise SpecError(
+            f"gives {show(last.output_shape)}, and the last layer of main must give one number per "
+            "class; end main with a dense or global_pool layer",
+            ("layers", last.name),
+        )

@@ -1,0 +1,159 @@
+"""The resolved graph: plain, immutable data that the network is built from and reports read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from loopynet.parts.layers import LayerSpec
+from loopynet.parts.merges import MergePart, merges
+from loopynet.parts.norms import NormSpec
+from loopynet.parts.shape import Shape
+
+Section = Literal["trunk", "body", "head"]
+
+INPUT = "input"
+"""The name under which an edge takes the network's input."""
+
+
+@dataclass(frozen=True)
+class LayerNode:
+    """One layer with everything known about it.
+
+    Attributes:
+        name: its name in the spec.
+        spec: its options, the template's merged in.
+        norm: what normalizes its output; type "none" for nothing.
+        input_shape: without the batch, after any merges.
+        output_shape: without the batch.
+        section: trunk (runs once), body (once per unroll) or head (once per readout).
+        runs: how often it runs in one forward pass of the trained number of unrolls.
+        on_edge: the loop or skip whose signal passes through it; None in the main stack.
+    """
+
+    name: str
+    spec: LayerSpec
+    norm: NormSpec
+    input_shape: Shape
+    output_shape: Shape
+    section: Section
+    runs: int
+    on_edge: str | None = None
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One loop or skip with everything known about it.
+
+    Attributes:
+        name: its name in the spec; its merge node is called `name@t`.
+        kind: loop (arrives `delay` unrolls later) or skip (in the same pass; delay 0).
+        source: the layer whose output is taken, or `input`.
+        target: the layer whose input it joins.
+        through: layers on the way.
+        merge: the merge's name.
+        resize: whether the signal is resized to the target's height and width.
+        project: whether the signal passes a learned map to the target's shape.
+        delay: unrolls until the signal arrives.
+        initial: what the merge sees before: absent, zero or one.
+        raw_shape: of the signal after `through`.
+        signal_shape: of the signal after fitting.
+        target_shape: of the target's input before this merge.
+        merged_shape: after it.
+        section: where the signal is computed.
+    """
+
+    name: str
+    kind: Literal["loop", "skip"]
+    source: str
+    target: str
+    through: tuple[str, ...]
+    merge: str
+    resize: bool
+    project: bool
+    delay: int
+    initial: Literal["absent", "zero", "one"]
+    raw_shape: Shape
+    signal_shape: Shape
+    target_shape: Shape
+    merged_shape: Shape
+    section: Section
+
+    @property
+    def merge_part(self) -> MergePart:
+        """The registered merge."""
+        return merges.get(self.merge)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network's layers and edges, resolved, ordered and checked.
+
+    Attributes:
+        name: the spec's name.
+        input_shape: without the batch.
+        layers: every layer by name: the main stack in order, then those on edges.
+        main: the main stack's names in order.
+        trunk: main-stack names before the first layer that a loop touches.
+        body: from the first to the last layer that a loop touches; empty without loops.
+        head: after it.
+        loops: in the order written.
+        skips: in the order written.
+        steps: unrolls k; 1 without loops.
+        tied: whether unrolls share weights.
+        readout: last or each.
+    """
+
+    name: str
+    input_shape: Shape
+    layers: Mapping[str, LayerNode]
+    main: tuple[str, ...]
+    trunk: tuple[str, ...]
+    body: tuple[str, ...]
+    head: tuple[str, ...]
+    loops: tuple[Edge, ...]
+    skips: tuple[Edge, ...]
+    steps: int
+    tied: bool
+    readout: Literal["last", "each"]
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """Skips, then loops: the order in which they merge at a common target."""
+        return self.skips + self.loops
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of one sample's logits."""
+        return self.layers[self.main[-1]].output_shape
+
+    def edges_into(self, layer: str) -> Iterator[Edge]:
+        """Yield the edges that join a layer's input, in the order they merge."""
+        return (edge for edge in self.edges if edge.target == layer)
+
+    def shape_of(self, source: str) -> Shape:
+        """Return the output shape of a layer, or the input's."""
+        return self.input_shape if source == INPUT else self.layers[source].output_shape
+
+    def layer_times(self, node: LayerNode) -> range:
+        """Return the unrolls at which a layer runs when the network runs `steps` unrolls."""
+        return range(1, node.runs + 1)
+
+    def signal_times(self, edge: Edge) -> range:
+        """Return the unrolls at which an edge's signal is computed."""
+        return range(1, self.steps - edge.delay + 1 if edge.section == "body" else 2)
+
+    def merge_times(self, edge: Edge) -> range:
+        """Return the unrolls at which an edge joins its target."""
+        if self.section_of(edge.target) != "body":
+            return range(1, 2)
+        return range(edge.delay + 1 if edge.initial == "absent" else 1, self.steps + 1)
+
+    def untied(self, section: Section) -> bool:
+        """Say whether a section's unrolls have weights of their own."""
+        return section == "body" and not self.tied
+
+    def section_of(self, source: str) -> Section:
+        """Return the section of a layer; the input counts as trunk."""
+        return "trunk" if source == INPUT else self.layers[source].section

@@ -1,0 +1,117 @@
+"""Checks of names and directions: what a main stack, a loop and a skip may connect."""
+
+from __future__ import annotations
+
+from loopynet.errors import SpecError, did_you_mean
+from loopynet.graph.nodes import INPUT
+from loopynet.spec.network import NetworkSpec
+from loopynet.spec.wiring import Loop, Skip
+
+
+def check_wiring(spec: NetworkSpec) -> None:
+    """Raise SpecError, with the key's path, for anything that is connected wrongly."""
+    _check_names(spec)
+    _check_main(spec)
+    on_edges: dict[str, str] = {}
+    for kind, edges in (("loops", spec.loops), ("skips", spec.skips)):
+        for name, edge in edges.items():
+            _check_ends(spec, kind, name, edge)
+            _check_through(spec, kind, name, edge, on_edges)
+    for name in spec.layers:
+        if name not in spec.main and name not in on_edges:
+            raise SpecError(
+                "no signal reaches this layer; name it in main or in a loop's through, or remove "
+                "it",
+                ("layers", name),
+            )
+
+
+def _check_names(spec: NetworkSpec) -> None:
+    seen: dict[str, str] = {}
+    for kind, names in (("layers", spec.layers), ("loops", spec.loops), ("skips", spec.skips)):
+        for name in names:
+            if name in RESERVED:
+                raise SpecError(f'the name "{name}" is reserved; choose another', (kind, name))
+            if name in seen:
+                raise SpecError(
+                    f"the name is taken in {seen[name]}; layers, loops and skips share their names",
+                    (kind, name),
+                )
+            seen[name] = kind
+
+
+def _check_main(spec: NetworkSpec) -> None:
+    if not spec.main:
+        raise SpecError("is empty; name at least one layer", ("main",))
+    for i, name in enumerate(spec.main):
+        if name not in spec.layers:
+            hint = "the input is implied; leave it out" if name == INPUT else ""
+            raise _unknown(spec, name, ("main", i), hint)
+        if name in spec.main[:i]:
+            raise SpecError(
+                f'"{name}" stands here a second time, which makes a cycle; the main stack is a '
+                "chain, write the way back as a loop",
+                ("main", i),
+            )
+
+
+def _check_ends(spec: NetworkSpec, kind: str, name: str, edge: Skip) -> None:
+    for key, layer in (("from", edge.from_), ("to", edge.to)):
+        if layer not in spec.main and not (kind == "skips" and key == "from" and layer == INPUT):
+            hint = "" if layer not in spec.layers else "it must be a layer of main"
+            if layer == INPUT:
+                hint = "only a skip can start at the input, and nothing ends there"
+            raise _unknown(spec, layer, (kind, name, key), hint)
+    start = -1 if edge.from_ == INPUT else spec.main.index(edge.from_)
+    end = spec.main.index(edge.to)
+    if kind == "loops" and end > start:
+        raise SpecError(
+            f'goes forward from "{edge.from_}" to "{edge.to}"; a loop goes back: write it under '
+            "skips, or exchange from and to",
+            (kind, name),
+        )
+    if kind == "skips" and end <= start:
+        raise SpecError(
+            f'goes back from "{edge.from_}" to "{edge.to}"; write it under loops', (kind, name)
+        )
+    if isinstance(edge, Loop) and 1 < spec.unroll.steps <= edge.delay:
+        raise SpecError(
+            f"is {edge.delay}, so that with unroll.steps {spec.unroll.steps} no signal ever "
+            f"arrives; write a smaller delay or more steps",
+            (kind, name, "delay"),
+        )
+
+
+def _check_through(
+    spec: NetworkSpec, kind: str, name: str, edge: Skip, on_edges: dict[str, str]
+) -> None:
+    for i, layer in enumerate(edge.through):
+        path = (kind, name, "through", i)
+        if layer not in spec.layers:
+            raise _unknown(spec, layer, path, "")
+        if layer in spec.main:
+            raise SpecError(f'"{layer}" is a layer of main; give the edge one of its own', path)
+        if layer in on_edges:
+            raise SpecError(f'"{layer}" is used in "{on_edges[layer]}" already', path)
+        on_edges[layer] = name
+
+
+def _unknown(spec: NetworkSpec, name: str, path: tuple[str | int, ...], hint: str) -> SpecError:
+    said = f"; {hint}" if hint else f".{did_you_mean(name, spec.layers)}"
+    return SpecError(f'no layer "{name}" here{said}' if hint else f'no layer "{name}"{said}', path)
+
+
+RESERVED = frozenset({
+    "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "clear", "compile",
+    "cpu", "cuda", "double", "dump_patches", "eval", "extra_repr", "float", "forward",
+    "get_buffer", "get_extra_state", "get_parameter", "get_submodule", "half", "input", "ipu",
+    "items", "keys", "load_state_dict", "modules", "mtia", "named_buffers", "named_children",
+    "named_modules", "named_parameters", "output", "parameters", "pop", "register_backward_hook",
+    "register_buffer", "register_forward_hook", "register_forward_pre_hook",
+    "register_full_backward_hook", "register_full_backward_pre_hook",
+    "register_load_state_dict_post_hook", "register_load_state_dict_pre_hook", "register_module",
+    "register_parameter", "register_state_dict_post_hook", "register_state_dict_pre_hook",
+    "requires_grad_", "set_extra_state", "set_submodule", "share_memory", "state_dict", "to",
+    "to_empty", "train", "training", "type", "update", "values", "xpu", "zero_grad",
+})  # fmt: skip
+"""Names that PyTorch's modules use for themselves, and `input` and `output`."""

@@ -1,0 +1,49 @@
+"""One loop or skip of a running network: fitting the signal, and merging it."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from loopynet.graph import Edge
+from loopynet.modules.merge import Project, Resize
+
+
+class Fit(nn.Module):
+    """Brings a signal to the shape that its target's merge needs."""
+
+    def __init__(self, edge: Edge) -> None:
+        super().__init__()
+        self.op: nn.Module | None = None
+        if edge.project:
+            self.op = Project(edge.raw_shape, edge.target_shape)
+        elif edge.resize:
+            self.op = Resize(edge.target_shape[1], edge.target_shape[2])
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the signal [N, *raw_shape] as [N, *signal_shape]."""
+        return signal if self.op is None else self.op(signal)
+
+
+class Merge(nn.Module):
+    """Joins a signal to the input of its target."""
+
+    def __init__(self, edge: Edge) -> None:
+        super().__init__()
+        self.op = edge.merge_part.build(edge.target_shape)
+
+    def forward(self, x: Tensor, signal: Tensor) -> Tensor:
+        """Return the merged [N, *merged_shape] of x [N, *target_shape] and the fitted signal."""
+        return self.op(x, signal)
+
+
+def initial_signal(edge: Edge, like: Tensor) -> Tensor | None:
+    """Return what a loop's merge sees before the first signal; None if it is absent.
+
+    Args:
+        edge: the loop.
+        like: any tensor [N, ...] of the batch, for its size, type and device.
+    """
+    if edge.initial == "absent":
+        return None
+    fill = like.new_zeros if edge.initial == "zero" else like.new_ones
+    return fill((like.shape[0], *edge.signal_shape))

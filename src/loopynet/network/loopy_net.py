@@ -1,0 +1,273 @@
+"""The network itself: an ordinary torch module that runs its loops k times."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from loopynet.errors import LoopyNetError, LoopyNetWarning
+from loopynet.graph import Edge, Graph, build_graph
+from loopynet.graph.nodes import INPUT, Section
+from loopynet.network.edge import Fit, Merge, initial_signal
+from loopynet.network.layer import Layer
+from loopynet.network.readout import READOUTS, Each, Readout
+from loopynet.parts.shape import show
+from loopynet.spec import NetworkSpec
+from loopynet.zoo import load_spec
+
+if TYPE_CHECKING:
+    Carry = Mapping[str, tuple[Tensor | None, ...]]
+    Kept = dict[str, Tensor]
+    Record = Callable[[str, Tensor], None]
+
+
+class LoopyNet(nn.Module):
+    """A feed-forward network with feedback loops, unrolled k times.
+
+    The trunk runs once. Then each of k passes runs the loopy section bottom to top; a loop's
+    signal, computed at the end of pass t, joins its target at pass t + delay. The head reads the
+    last pass, or each. All parameters exist after construction.
+
+    Args:
+        spec: the network's description.
+
+    Attributes:
+        spec: the description.
+        graph: the resolved graph, with every shape.
+
+    Raises:
+        SpecError: the description is no valid network.
+    """
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.graph: Graph = build_graph(spec)
+        self.layers = nn.ModuleDict(self._build_layers())
+        self.fits = nn.ModuleDict(self._build_edges(Fit))
+        self.merges = nn.ModuleDict(self._build_edges(Merge))
+        self._sources = {edge.source for edge in self.graph.edges}
+
+    @classmethod
+    def from_yaml(cls, spec: str | Path) -> LoopyNet:
+        """Build the network of a YAML file, or of a zoo entry's name. Raises SpecError."""
+        return cls(load_spec(spec))
+
+    def forward(
+        self,
+        x: Tensor,
+        *,
+        unrolls: int | None = None,
+        readout: Readout | None = None,
+        record: Record | None = None,
+    ) -> Tensor:
+        """Run the network.
+
+        Args:
+            x: inputs [N, *graph.input_shape].
+            unrolls: passes through the loopy section; the spec's `unroll.steps` if None. Passes
+                beyond the trained number are normalized as the last trained one is (a warning says
+                so once).
+            readout: Last() or Each(); the spec's if None.
+            record: called with the name ("conv_1@2") and value of every activation.
+
+        Returns:
+            Logits [N, classes], or [unrolls, N, classes] with Each().
+
+        Raises:
+            LoopyNetError: an input of the wrong shape, or an impossible number of unrolls.
+        """
+        self._check_input(x)
+        count = self._check_unrolls(unrolls)
+        readout = readout or READOUTS[self.graph.readout]
+        x, kept = self._run_trunk(x, record)
+        carry = self._initial_carry(x)
+        logits = []
+        for t in range(1, count + 1):
+            state, carry = self._one_pass(x, kept, carry, t, count, record)
+            if readout.wants(t, count):
+                logits.append(self._run_head(*state, t, record))
+        return readout.join(logits)
+
+    def _run_trunk(self, x: Tensor, record: Record | None) -> tuple[Tensor, Kept]:
+        """Run what no loop touches; returns its output and what skips take from it."""
+        kept = {INPUT: x}
+        self._send_skips(INPUT, x, kept, 1, record)
+        return self._run_chain(self.graph.trunk, x, kept, {}, 1, record), kept
+
+    def _initial_carry(self, x: Tensor) -> Carry:
+        """Return the signals before the first pass: for each loop, as many as its delay."""
+        return {e.name: (initial_signal(e, x),) * e.delay for e in self.graph.loops}
+
+    def _one_pass(
+        self, x: Tensor, kept: Kept, carry: Carry, t: int, count: int, record: Record | None
+    ) -> tuple[tuple[Tensor, Kept], Carry]:
+        """Run the loopy section once; returns its state and the signals for later passes."""
+        kept = dict(kept)
+        arriving = {name: queue[0] for name, queue in carry.items()}
+        x = self._run_chain(self.graph.body, x, kept, arriving, t, record)
+        leaving = {
+            # A signal that would arrive after the last pass is not computed.
+            e.name: self._signal(e, kept[e.source], t, record) if t + e.delay <= count else None
+            for e in self.graph.loops
+        }
+        return (x, kept), {name: (*queue[1:], leaving[name]) for name, queue in carry.items()}
+
+    def _run_head(self, x: Tensor, kept: Kept, t: int, record: Record | None) -> Tensor:
+        """Run what follows the loops; returns the logits [N, classes] of pass t."""
+        kept = dict(kept)
+        for edge in self.graph.skips:
+            if edge.section == "head" and edge.source in kept:
+                kept[edge.name] = self._signal(edge, kept[edge.source], t, record)
+        return self._run_chain(self.graph.head, x, kept, {}, t, record)
+
+    def _run_chain(
+        self,
+        names: Sequence[str],
+        x: Tensor,
+        kept: Kept,
+        arriving: Mapping[str, Tensor | None],
+        t: int,
+        record: Record | None,
+    ) -> Tensor:
+        """Run consecutive layers of the main stack, merging skips and arriving loops."""
+        for name in names:
+            for edge in self.graph.edges_into(name):
+                signal = arriving.get(edge.name) if edge.kind == "loop" else kept[edge.name]
+                if signal is not None:
+                    x = self._at(self.merges, edge.name, self._merge_section(edge), t)(x, signal)
+                    _tell(record, edge.name, t, x)
+            x = self._at(self.layers, name, self.graph.section_of(name), t)(x, t)
+            _tell(record, name, t, x)
+            if name in self._sources:
+                kept[name] = x
+                self._send_skips(name, x, kept, t, record)
+        return x
+
+    def _send_skips(
+        self, source: str, x: Tensor, kept: Kept, t: int, record: Record | None
+    ) -> None:
+        """Compute the skip signals that leave a layer, but for those that the head reads."""
+        for edge in self.graph.skips:
+            if edge.source == source and edge.section == self.graph.section_of(source):
+                kept[edge.name] = self._signal(edge, x, t, record)
+
+    def _signal(self, edge: Edge, x: Tensor, t: int, record: Record | None) -> Tensor:
+        """Return an edge's signal: its source's output x through its layers, fitted."""
+        for name in edge.through:
+            x = self._at(self.layers, name, edge.section, t)(x, t)
+            _tell(record, name, t, x)
+        fitted: Tensor = self._at(self.fits, edge.name, edge.section, t)(x)
+        return fitted
+
+    def _at(self, modules: nn.ModuleDict, name: str, section: Section, t: int) -> nn.Module:
+        """Return the module that serves unroll t: the tied one, or the copy `name@t`."""
+        return modules[f"{name}@{t}" if self.graph.untied(section) else name]
+
+    def trace(self, x: Tensor, *, unrolls: int | None = None) -> dict[str, Tensor]:
+        """Return every activation of one run by name: "conv_1@2", merges as "feedback@2".
+
+        Trunk layers run once and are called `name@1`; head layers are read at every unroll.
+
+        Args:
+            x: inputs [N, *graph.input_shape].
+            unrolls: as for a call.
+        """
+        activations: dict[str, Tensor] = {}
+        self(x, unrolls=unrolls, readout=Each(), record=activations.__setitem__)
+        return activations
+
+    def untie(self) -> LoopyNet:
+        """Return an untied network with the same values: each unroll gets copies of its own.
+
+        The copy computes the same function; the gradients of a tied weight's copies sum to its own
+        (the paper's dW_i = sum_j dW_ij).
+        """
+        unroll = self.spec.unroll.model_copy(update={"tied": False})
+        copy = LoopyNet(self.spec.model_copy(update={"unroll": unroll}))
+        copy.to(next(iter(self.parameters()), torch.empty(0)))
+        tied = self.state_dict()
+        untied = {key: _tied_value(key, value, tied) for key, value in copy.state_dict().items()}
+        copy.load_state_dict(untied)
+        return copy.train(self.training)
+
+    def _build_layers(self) -> dict[str, nn.Module]:
+        modules: dict[str, nn.Module] = {}
+        for node in self.graph.layers.values():
+            if self.graph.untied(node.section):
+                for t in self.graph.layer_times(node):
+                    modules[f"{node.name}@{t}"] = Layer(node, 1)
+            else:
+                modules[node.name] = Layer(node, node.runs)
+        return modules
+
+    def _build_edges(self, build: Callable[[Edge], nn.Module]) -> dict[str, nn.Module]:
+        modules: dict[str, nn.Module] = {}
+        for edge in self.graph.edges:
+            merging = build is Merge
+            section = self._merge_section(edge) if merging else edge.section
+            if self.graph.untied(section):
+                times = (self.graph.merge_times if merging else self.graph.signal_times)(edge)
+                modules |= {f"{edge.name}@{t}": build(edge) for t in times}
+            else:
+                modules[edge.name] = build(edge)
+        return modules
+
+    def _merge_section(self, edge: Edge) -> Section:
+        return self.graph.section_of(edge.target)
+
+    def _check_input(self, x: Tensor) -> None:
+        if not isinstance(x, Tensor):  # a proxy, while torch.fx traces
+            return
+        if tuple(x.shape[1:]) != self.graph.input_shape:
+            wanted = show(self.graph.input_shape)
+            raise LoopyNetError(
+                f'"{self.graph.name}" takes inputs [N, {wanted[1:]}, and got {show(x.shape)}'
+            )
+
+    def _check_unrolls(self, unrolls: int | None) -> int:
+        steps = self.graph.steps
+        if unrolls is None or unrolls == steps:
+            return steps
+        if unrolls < 1:
+            raise LoopyNetError(f"unrolls must be at least 1, and is {unrolls}")
+        if not self.graph.loops:
+            raise LoopyNetError(
+                f'"{self.graph.name}" was built without loops (unroll.steps: 1 or none declared), '
+                f"so it cannot run {unrolls} unrolls; build it with more steps"
+            )
+        if unrolls > steps and not self.graph.tied:
+            raise LoopyNetError(
+                f'"{self.graph.name}" is untied and has weights for {steps} unrolls, not {unrolls}'
+            )
+        if unrolls > steps and not torch.compiler.is_compiling():
+            warnings.warn(
+                f'running {unrolls} unrolls of "{self.graph.name}", which has {steps}: the unrolls '
+                f"after number {steps} use its scale, shift and running statistics",
+                LoopyNetWarning,
+                stacklevel=2,
+            )
+        return unrolls
+
+
+def _tell(record: Record | None, name: str, t: int, value: Tensor) -> None:
+    if record is not None:
+        record(f"{name}@{t}", value)
+
+
+def _tied_value(key: str, like: Tensor, tied: Mapping[str, Tensor]) -> Tensor:
+    """Return the tied network's value for an untied key such as layers.conv_1@2.norm.weight."""
+    if key in tied:
+        return tied[key]
+    before, at, after = key.partition("@")
+    step, _, rest = after.partition(".")
+    value = tied[f"{before}.{rest}"]
+    if value.shape == like.shape or not at:
+        return value
+    index = min(int(step), len(value)) - 1  # a norm's sets of numbers, one for each unroll
+    return value[index : index + 1]

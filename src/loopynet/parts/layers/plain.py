@@ -1,0 +1,64 @@
+"""Layers without weights that keep the shape: dropout, norm, identity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from loopynet.parts.layers.base import LayerSpec, layer
+from loopynet.parts.norms import NormSpec, OverTime
+from loopynet.parts.shape import Count, Shape, image
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@layer("dropout")
+class Dropout(LayerSpec):
+    """Zeros at random in training, the rest scaled up (Srivastava et al. 2014).
+
+    Every unroll draws a mask of its own.
+    """
+
+    type: Literal["dropout"] = "dropout"
+    rate: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="share of zeros")
+    spatial: bool = Field(False, description="drop whole channels")
+
+    def check(self, shape: Shape) -> None:
+        if self.spatial:
+            image(shape)
+
+    def build(self, shape: Shape) -> nn.Module:
+        from torch import nn
+
+        return nn.Dropout2d(self.rate) if self.spatial else nn.Dropout(self.rate)
+
+
+@layer("norm")
+class Norm(LayerSpec):
+    """Normalization as a layer of its own."""
+
+    type: Literal["norm"] = "norm"
+    kind: Literal["batch", "group", "layer"] = Field("batch", description="what is normalized")
+    over_time: OverTime = Field("shared", description="what the unrolls share")
+    momentum: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="of the statistics")
+    eps: Annotated[float, Field(gt=0)] = Field(1e-5, description="added to the variance")
+    groups: Count | None = Field(None, description="of group norm")
+
+    def as_norm(self) -> NormSpec:
+        """Return the same as the norm that other layers have."""
+        return NormSpec(
+            type=self.kind,
+            over_time=self.over_time,
+            momentum=self.momentum,
+            eps=self.eps,
+            groups=self.groups,
+        )
+
+
+@layer("identity")
+class Identity(LayerSpec):
+    """Passes its input on: a named place for a loop or skip to start or end, or an activation."""
+
+    type: Literal["identity"] = "identity"

@@ -1,0 +1,127 @@
+"""The description of a network and of its training: what one YAML file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator, SerializeAsAny, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from loopynet.errors import SpecError, did_you_mean
+from loopynet.parts.layers import LayerSpec, layer_types
+from loopynet.parts.model import located_errors
+from loopynet.parts.norms import NormSpec
+from loopynet.parts.shape import Count
+from loopynet.spec.base import SpecModel
+from loopynet.spec.data import DataSpec
+from loopynet.spec.training import Loss, TrainingSpec
+from loopynet.spec.wiring import Loop, Skip, Unroll
+
+
+def _layer(value: object) -> LayerSpec:
+    if isinstance(value, LayerSpec):
+        return value
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError("layer", "write a mapping, such as {{type: conv2d, filters: 16}}")
+    if not isinstance(value.get("type"), str):
+        raise PydanticCustomError("layer_type", "missing key type (or a template that has one)")
+    try:
+        cls = layer_types.get(value["type"])
+    except SpecError as error:
+        raise PydanticCustomError("unknown_name", "{text}", {"text": str(error)}) from None
+    return cls.model_validate({**value, "type": layer_types.canonical(value["type"])})
+
+
+AnyLayer = Annotated[SerializeAsAny[LayerSpec], PlainValidator(_layer)]
+Name = Annotated[
+    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$", max_length=64, description="a plain word")
+]
+RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+
+
+class InputSpec(SpecModel):
+    """What enters the network."""
+
+    shape: tuple[Count, ...] = Field(
+        description="[channels, height, width] of an image, or [features] of a vector"
+    )
+
+    @field_validator("shape")
+    @classmethod
+    def _image_or_vector(cls, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if len(shape) not in (1, 3):
+            raise PydanticCustomError("shape", "must be [channels, height, width] or [features]")
+        return shape
+
+
+class NetworkSpec(SpecModel):
+    """A network with loops, and how to train it.
+
+    `layers` may be given as layer objects or as mappings; a mapping that names a template inherits
+    that template's options.
+
+    Raises:
+        pydantic.ValidationError: on construction, for anything that is not valid. Reading a file
+            with `read_spec` gives SpecError with the line instead.
+    """
+
+    name: RunName = Field("network", description="names the run folder")
+    input: InputSpec
+    templates: dict[Name, dict[str, Any]] = Field({}, description="options that layers inherit")
+    layers: dict[Name, AnyLayer] = Field(description="every layer by name")
+    main: tuple[str, ...] = Field(description="the main stack: the chain from input to logits")
+    loops: dict[Name, Loop] = Field({}, description="feedback edges")
+    skips: dict[Name, Skip] = Field({}, description="forward edges")
+    unroll: Unroll = Unroll()
+    norm: NormSpec = Field(NormSpec(), description="normalizes every weighted layer but the last")
+    readout: Literal["last", "each"] = Field(
+        "last", description="logits of the last unroll, or of each"
+    )
+    loss: Loss = Loss()
+    data: DataSpec = DataSpec()
+    training: TrainingSpec = TrainingSpec()
+
+    @field_validator("norm", mode="before")
+    @classmethod
+    def _norm_by_name(cls, value: object) -> object:
+        return {"type": value} if isinstance(value, str) else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit(cls, value: Any) -> Any:
+        """Give each layer the options of its template that it does not set itself."""
+        if not isinstance(value, Mapping) or not isinstance(value.get("layers"), Mapping):
+            return value
+        templates = value.get("templates") or {}
+        if not isinstance(templates, Mapping):
+            return value
+        layers = {name: _inherited(name, item, templates) for name, item in value["layers"].items()}
+        return {**value, "layers": layers}
+
+    @model_validator(mode="after")
+    def _readout_serves_loss(self) -> NetworkSpec:
+        steps = self.loss.steps
+        if steps != "last" and self.readout != "each":
+            text = "needs the logits of every unroll; write readout: each"
+            raise located_errors({("loss", "steps"): text})
+        if isinstance(steps, tuple) and (len(steps) != self.unroll.steps or sum(steps) == 0):
+            text = f"has {len(steps)} weights for unroll.steps {self.unroll.steps}"
+            raise located_errors({("loss", "steps"): f"{text}; write one each, not all zero"})
+        return self
+
+
+def _inherited(name: str, item: Any, templates: Mapping[str, Any]) -> Any:
+    if isinstance(item, LayerSpec):
+        if item.template is None:
+            return item
+        item = item.model_dump(exclude_unset=True) | {"type": item.type}
+    if not isinstance(item, Mapping) or item.get("template") is None:
+        return item
+    template = item["template"]
+    if not isinstance(template, str) or template not in templates:
+        hint = did_you_mean(template, templates)
+        text = f'no template "{str(template)[:80]}".{hint}'
+        raise located_errors({("layers", name, "template"): text})
+    options = templates[template]
+    return {**options, **item} if isinstance(options, Mapping) else item

@@ -1,0 +1,66 @@
+"""How a network is trained: the loss, the optimizer, the schedule and the run's limits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt
+
+from loopynet.parts.choice import Choice
+from loopynet.parts.optimizers import Optimizer, Schedule
+from loopynet.parts.shape import Count
+from loopynet.spec.augmentation import Augmentation
+from loopynet.spec.base import SpecModel
+
+
+class Loss(SpecModel):
+    """The cross-entropy of the logits, over one or several unrolls."""
+
+    steps: Literal["last", "all"] | tuple[Annotated[float, Field(ge=0)], ...] = Field(
+        "last",
+        description="last unroll, mean over all, or one weight for each (normalized to sum to 1)",
+    )
+
+
+class EarlyStopping(SpecModel):
+    """Stop when the validation figure has not improved for a while."""
+
+    monitor: Literal["validation_loss", "validation_accuracy"] = Field(
+        "validation_loss", description="what must improve"
+    )
+    patience: Count = Field(5, description="epochs without improvement before stopping")
+    min_delta: Annotated[float, Field(ge=0)] = Field(0.0, description="least improvement")
+
+
+class TrainingSpec(SpecModel):
+    """The training protocol; the defaults are the published one."""
+
+    optimizer: Optimizer = Field(Choice("adam"), description="a name, or a mapping with options")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(1e-3, description="of the first epoch")
+    learning_rate_schedule: Schedule = Field(Choice("constant"), description="over the epochs")
+    warmup_epochs: NonNegativeInt = Field(0, description="epochs of linear rise to the rate")
+    batch_size: Count = Field(32, description="images per step")
+    epochs: Annotated[int, Field(ge=1, le=100_000, strict=True)] = Field(
+        24, description="passes over the training images"
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = Field(
+        0, description="of weights, data order, dropout and augmentation"
+    )
+    gradient_clip_norm: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="largest norm of the whole gradient"
+    )
+    gradient_clip_value: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="largest absolute gradient of a weight"
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="share of a label spread over all classes"
+    )
+    early_stopping: EarlyStopping | None = Field(None, description="off if null")
+    keep: Literal["last", "best"] = Field(
+        "last", description="the epoch whose weights are kept: last, or best on validation"
+    )
+    augmentation: tuple[Augmentation, ...] = Field((), description="applied to training batches")
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="of the arithmetic; weights stay float32"
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where it runs")

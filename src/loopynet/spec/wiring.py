@@ -1,0 +1,52 @@
+"""Loops, skips and the unrolling: how signals travel beside the main stack."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from loopynet.parts.merges import merges
+from loopynet.parts.names import NameFrom
+from loopynet.parts.shape import Count
+from loopynet.spec.base import SpecModel
+
+MergeName = Annotated[str, NameFrom(merges)]
+Fit = Literal["error", "resize", "project"]
+
+
+class Skip(SpecModel):
+    """A forward edge: the output of a layer (or `input`) into the input of a later layer."""
+
+    from_: str = Field(alias="from", description="the layer whose output is taken, or input")
+    to: str = Field(description="the layer whose input it joins")
+    through: tuple[str, ...] = Field((), description="layers on the way, with weights of their own")
+    merge: MergeName = Field("sum", description="how the signal joins the target's input")
+    fit: Fit = Field(
+        "error",
+        description="if shapes differ: error, resize (bilinear), or project (learned 1x1 "
+        "convolution to the target's channels, then resize)",
+    )
+
+
+class Loop(Skip):
+    """A feedback edge: the output of a layer into the input of an earlier one, an unroll later."""
+
+    delay: Count = Field(1, description="unrolls that the signal takes")
+    initial: Literal["absent", "zero", "one"] | None = Field(
+        None,
+        description="what the merge sees before the first signal: absent (the target's input "
+        "passes unchanged; the default), zero or one; concat needs zero (its default) or one",
+    )
+
+
+class Unroll(SpecModel):
+    """How often and in which order the loopy section runs."""
+
+    steps: Annotated[int, Field(ge=1, le=10_000, strict=True)] = Field(
+        1, description="the unroll factor k; with 1 the loops are not used"
+    )
+    tied: bool = Field(True, description="whether all unrolls share a layer's weights")
+    schedule: Literal["sequential"] = Field(
+        "sequential", description="each pass runs bottom to top; loops carry to the next pass"
+    )

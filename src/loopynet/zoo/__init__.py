@@ -1,0 +1,41 @@
+"""Ready networks: one YAML file each, in this folder, by the file's name."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from loopynet.errors import SpecError, did_you_mean
+from loopynet.spec.network import NetworkSpec
+from loopynet.spec.read import override, validate
+from loopynet.spec.source import Source, parse_source, read_source
+
+__all__ = ["load_spec", "zoo_names", "zoo_text"]
+
+
+def zoo_names() -> tuple[str, ...]:
+    """Return the names of all zoo entries, sorted."""
+    entries = (entry.name for entry in files(__name__).iterdir())
+    return tuple(sorted(name[:-5] for name in entries if name.endswith(".yaml")))
+
+
+def zoo_text(name: str) -> str:
+    """Return the YAML of a zoo entry; raises SpecError with the nearest name if there is none."""
+    if name not in zoo_names():
+        raise SpecError(f'no zoo entry "{name}".{did_you_mean(name, zoo_names())}')
+    return (files(__name__) / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def load_source(spec: str | Path) -> Source:
+    """Read a zoo entry by its name, or a YAML file by its path."""
+    if isinstance(spec, str) and spec in zoo_names():
+        return parse_source(zoo_text(spec), f"{spec}.yaml")
+    if not Path(spec).exists():
+        hint = did_you_mean(spec, zoo_names()) or " `loopynet zoo` lists the names."
+        raise SpecError(f'"{spec}" is neither a file nor a zoo entry.{hint}')
+    return read_source(spec)
+
+
+def load_spec(spec: str | Path, overrides: tuple[str, ...] = ()) -> NetworkSpec:
+    """Return the spec of a zoo entry or YAML file, with changes such as "training.epochs=5"."""
+    return validate(override(load_source(spec), overrides))
