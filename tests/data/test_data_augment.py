@@ -86,3 +86,10 @@ def test_the_type_names_the_model():
         READ.validate_python({"type": "blur"})
     with pytest.raises(ValidationError):
         READ.validate_python({"type": "flip", "probability": 1.5})
+
+
+def test_white_stays_in_range():
+    pytest.importorskip("kornia")
+    torch.manual_seed(0)
+    got = build_augmentation([Rotate()])(torch.ones(200, 1, 32, 32))
+    assert got.max() == 1.0

@@ -59,7 +59,7 @@ def test_the_order_depends_on_seed_and_epoch_only(images, plain):
     fresh.set_epoch(5)
     assert order(fresh) != last
     swapped = Batches(images, plain, 7, shuffle=True, seed=5)
-    swapped.set_epoch(4)
+    swapped.set_epoch(3)  # the same sum of seed and epoch
     assert order(swapped) != last
 
 

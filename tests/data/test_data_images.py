@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from conftest import noise
 from PIL import Image as PIL
+from tiny_data import noise
 
 from loopynet.data import read_image
 from loopynet.data.decode import decode_image, fit_image, frame_for

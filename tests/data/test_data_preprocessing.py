@@ -52,7 +52,7 @@ def test_shapes_of_the_statistics(pixels):
 def test_a_constant_pixel_is_not_blown_up():
     pixels = torch.full((10, 1, 2, 2), 7, dtype=torch.uint8)
     fitted = Preprocessing.fit(pixels, DataSpec(standardize="pixel"))
-    assert fitted(pixels).abs().max() == 0
+    assert fitted(pixels).abs().max() < 1e-5
     assert torch.allclose(fitted(pixels + 1), torch.ones(()), atol=1e-4)
 
 

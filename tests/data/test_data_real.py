@@ -1,7 +1,7 @@
 """The published splits on the real images."""
 
 import torch
-from conftest import real
+from tiny_data import real
 
 from loopynet.data import Batches, load_data
 from loopynet.data.sources import open_source

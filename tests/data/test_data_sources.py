@@ -6,8 +6,8 @@ import datasets
 import numpy as np
 import pytest
 import torch
-from conftest import noise, png, write_parquet
 from sklearn.datasets import load_digits
+from tiny_data import noise, png, write_parquet
 
 from loopynet.data import ArrayRows, Source, load_data, register_dataset
 from loopynet.data.sources import DATASETS
@@ -98,7 +98,7 @@ def test_a_folder_in_the_data_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("LOOPYNET_DATA", str(tmp_path))
     data = load_data(DataSpec(name="MNIST"), (1, 8, 8), 10)
     assert data.provenance["origin"] == str(tmp_path / "mnist")
-    with pytest.raises(DataError, match='training set of "mnist"|only set of "mnist"'):
+    with pytest.raises(DataError, match='needs 60,000 images from the only set of "mnist"'):
         load_data(DataSpec(name="mnist", split="published"), (1, 8, 8), 10)
 
 
@@ -129,6 +129,14 @@ def test_the_hub_and_its_columns(monkeypatch):
     with pytest.raises(DataError, match=r"row \d+ of the split \"train\" of org/set is a color"):
         load_data(DataSpec(name="org/set", label_key="coarse_label"), (1, 8, 8), 100)
     assert asked == ["uoft-cs/cifar100", "org/set", "org/set"]
+
+
+def test_of_several_label_columns_the_one_called_label_is_taken(monkeypatch):
+    table = hub_table({"coarse": [0] * 20, "label": [3] * 20})
+    monkeypatch.setattr(datasets, "load_dataset", lambda _path, **_: {"all": table})
+    data = load_data(DataSpec(name="org/set"), (3, 8, 8), None)
+    assert set(data.train.labels.tolist()) == {3}
+    assert data.provenance["available"]["test"] is None
 
 
 def test_loading_is_quiet_and_restores_what_was_set(tmp_path, capfd):

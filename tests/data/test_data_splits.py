@@ -101,3 +101,8 @@ def test_published():
 def test_parts_that_would_be_empty_or_too_large(n_test, split, message):
     with pytest.raises(DataError, match=message):
         split_indices(100, n_test, "x", labels_of(100), split)
+
+
+def test_an_empty_data_set():
+    with pytest.raises(DataError, match='from the training set of "x", which has 0'):
+        split_indices(0, None, "x", labels_of(0), "standard")

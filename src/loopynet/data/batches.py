@@ -37,6 +37,8 @@ class Batches:
         DataError: the batch size is below 1, or the seed is negative.
     """
 
+    batch_sampler = None  # Lightning asks every loader that has a `sampler` for one
+
     def __init__(
         self,
         images: Images,

@@ -95,7 +95,7 @@ def _open_unregistered(spec: DataSpec) -> Source:
     hint = did_you_mean(spec.name, DATASETS.names())
     raise DataError(
         f'no data set "{spec.name[:80]}": it is none of {", ".join(DATASETS.names())}, no folder '
-        f'and no hub id such as "org/name" ({_tried(spec.name)}).{hint}'
+        f'and no hub id such as "org/name" ({_tried(spec.name)}): correct data.name.{hint}'
     )
 
 

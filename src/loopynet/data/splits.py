@@ -82,23 +82,27 @@ def split_indices(
         DataError: more images asked for than there are, a part would be empty, or the data set has
             no published split.
     """
+    _check_enough(name, "training set", n_train, 1)
     if split == "standard":
         train, validation, test = _standard(n_train, n_test, labels)
         return SplitIndices(train, validation, test, n_test is not None, "standard", _STANDARD_SEED)
-    kind = "counts"
-    if split == "published":
-        if name not in PUBLISHED:
-            raise DataError(
-                f'the data set "{name}" has no published split, only {" and ".join(PUBLISHED)} '
-                "have: write data.split: standard, or the counts of a split"
-            )
-        split, kind = PUBLISHED[name], "published"
+    kind = "published" if split == "published" else "counts"
+    split = _published(name) if split == "published" else split
     if n_test is None:
         train, validation, test = _drawn(n_train, name, split)
     else:
         train, validation = _drawn_train(n_train, name, split)
         test = _first(n_test, name, split)
     return SplitIndices(train, validation, test, n_test is not None, kind, split.seed)
+
+
+def _published(name: str) -> Split:
+    if name not in PUBLISHED:
+        raise DataError(
+            f'the data set "{name}" has no published split, only {" and ".join(PUBLISHED)} have: '
+            "write data.split: standard, or the counts of a split"
+        )
+    return PUBLISHED[name]
 
 
 def _standard(

@@ -9,6 +9,9 @@ from typing import Any
 
 import datasets
 import numpy as np
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled as hub_bars_disabled
+from huggingface_hub.utils.tqdm import disable_progress_bars as disable_hub_bars
+from huggingface_hub.utils.tqdm import enable_progress_bars as enable_hub_bars
 
 from loopynet.data.columns import image_column, label_column
 from loopynet.data.rows import NO_LABEL, EncodedRows, Labels, Source
@@ -16,7 +19,7 @@ from loopynet.errors import DataError
 
 RowNamer = Callable[[str], Callable[[int], str]]
 
-TEST_SPLITS = ("test", "validation", "valid", "val")
+_TEST_SPLITS = ("test", "validation", "valid", "val")
 _NOISY_LOGGERS = ("datasets", "huggingface_hub")
 
 
@@ -44,21 +47,17 @@ def open_tables(
     train = names[0] if len(names) == 1 else "train"
     if train not in splits:
         raise DataError(f'{origin} has the splits {", ".join(names)}: rename one to "train"')
-    test = next((name for name in TEST_SPLITS if name in splits and name != train), None)
+    test = next((name for name in _TEST_SPLITS if name in splits and name != train), None)
     features = splits[train].features
     image = image_column(features, keys[0], origin)
     label = label_column(features, keys[1], origin)
-    unused = [name for name in names if name not in (train, test)]
-    notes = [f"unused splits: {', '.join(unused)}"] if unused else []
-    if test not in (None, "test"):
-        notes.append(f'the split "{test}" serves as the test set')
     return Source(
         name=origin,
         origin=origin,
         train=_rows(splits[train], image, label, name_rows(train)),
         test=None if test is None else _rows(splits[test], image, label, name_rows(test)),
         class_names=_class_names(features[label]),
-        notes=tuple(notes),
+        notes=_notes(names, train, test),
     )
 
 
@@ -83,12 +82,12 @@ def load_quietly(path: str, **options: Any) -> Mapping[str, Any]:
     Raises:
         DataError: it failed; the message has the first line of the reason.
     """
-    try:
-        with _quiet():
+    with _quiet():
+        try:
             loaded: Mapping[str, Any] = datasets.load_dataset(path, **options)
-    # what a network, a cache and a file format can raise is more than one could list
-    except Exception as error:
-        raise DataError(f"{path} cannot be loaded ({first_line(error)})") from error
+        # what a network, a cache and a file format can raise is more than one could list
+        except Exception as error:
+            raise DataError(f"{path} cannot be loaded ({first_line(error)})") from error
     return loaded
 
 
@@ -97,6 +96,14 @@ def first_line(error: BaseException) -> str:
     cause = error.__cause__ or error
     lines = str(cause).strip().splitlines()
     return f"{type(cause).__name__}: {lines[0][:200]}" if lines else type(cause).__name__
+
+
+def _notes(names: list[str], train: str, test: str | None) -> tuple[str, ...]:
+    unused = [name for name in names if name not in (train, test)]
+    notes = [f"unused splits: {', '.join(unused)}"] if unused else []
+    if test not in (None, "test"):
+        notes.append(f'the split "{test}" serves as the test set')
+    return tuple(notes)
 
 
 def _rows(table: Any, image: str, label: str, name_row: Callable[[int], str]) -> EncodedRows:

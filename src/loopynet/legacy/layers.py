@@ -166,7 +166,8 @@ def _whole(node: Node, least: int) -> int:
 
 def _word(node: Node, known: Mapping[str, Any], what: str) -> Any:
     if not isinstance(node.value, str):
-        _refuse_value(node, f"the name of a {what} in quotes")
+        article = "an" if what[0] in "aeiou" else "a"
+        _refuse_value(node, f"the name of {article} {what} in quotes")
     if node.value not in known:
         hint = nearest(node.value, known, f" Known: {', '.join(known)}.")
         refuse(node.place, f"no {what} {shown(node.value)}.{hint}")

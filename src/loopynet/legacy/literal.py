@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import math
 import warnings
 from dataclasses import dataclass
 from typing import NoReturn, TypeAlias
@@ -143,7 +142,7 @@ def _scalar(expression: ast.expr, place: Place) -> str | int | float | bool | No
     if isinstance(value, str):
         return _text(value, place)
     if isinstance(value, int | float):
-        if not math.isfinite(value) or abs(value) > MAX_NUMBER:
+        if abs(value) > MAX_NUMBER:
             refuse(place, f"a number beyond {MAX_NUMBER:,}; write a smaller one")
         return value
     word = {bytes: "bytes", complex: "a complex number"}.get(type(value), "an ellipsis")

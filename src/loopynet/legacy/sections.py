@@ -92,13 +92,12 @@ def read_layer(node: Node, name: str, sections: Sections, notes: list[str]) -> O
     Raises:
         SpecError: its template, its type or an option is unknown.
     """
-    given = entries(node)
+    given = {key: option for key, option in entries(node).items() if not _unsaid(key, option)}
     template = given["template"] if "template" in given else Node(None, node.place)
     base = _template(template, sections)
     kind_node = given.get("type") or base.get("type")
-    if kind_node is None or kind_node.value is None:
-        # The input comes built-in, so that nothing need be said about its type.
-        kind_node = Node("input", node.place) if name == "input" else None
+    if kind_node is None and name == "input":  # built-in: its type need not be said
+        kind_node = Node("input", node.place)
     if kind_node is None:
         refuse(node.place, 'neither a template nor a type; write "template": "..."')
     kind = layer_type(kind_node)
@@ -109,6 +108,10 @@ def read_layer(node: Node, name: str, sections: Sections, notes: list[str]) -> O
     options = {**_options(defaults, kind, notes), **_options(base, kind, notes), **own}
     named = template.value if isinstance(template.value, str) else None
     return OldLayer(kind, named, options, node.place, frozenset(own))
+
+
+def _unsaid(key: str, node: Node) -> bool:
+    return key in ("template", "type") and node.value is None
 
 
 def layer_type(node: Node) -> str:
@@ -198,7 +201,9 @@ def _options(given: dict[str, Node], kind: str, notes: list[str]) -> dict[str, N
         name = OPTIONS[kind].get(key)
         if name is None:
             if node.value is not None:
-                refuse_unknown({key: node}, OPTIONS[kind], f"{_a(kind)} has no such option here")
+                refuse_unknown(
+                    {key: node}, OPTIONS[kind], f"a layer of type {kind} has no such option here"
+                )
             continue
         if found.get(name, node).value is None:
             found[name] = node
@@ -207,10 +212,6 @@ def _options(given: dict[str, Node], kind: str, notes: list[str]) -> dict[str, N
             refuse(node.place, f"says something else than {first}; keep one of the two")
         found.setdefault(name, node)
     return found
-
-
-def _a(kind: str) -> str:
-    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind} layer"
 
 
 def _joined_rows(given: dict[str, Node]) -> dict[str, Node]:
@@ -226,6 +227,6 @@ def _joined_rows(given: dict[str, Node]) -> dict[str, Node]:
     if rows.value is None and columns.value is None:
         return rest
     joined = Node([rows, columns], rows.place)
-    if "filter_size" in rest:
+    if "filter_size" in rest and rest["filter_size"].value is not None:
         refuse(rows.place, "filter_size and nb_row both give the size; keep one of them")
     return {**rest, "filter_size": joined}

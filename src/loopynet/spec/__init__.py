@@ -1,5 +1,6 @@
 """The description of a network: validated, plain data. Start with `network.py`."""
 
+from loopynet.spec.augmentation import Augmentation
 from loopynet.spec.data import DataSpec, Split
 from loopynet.spec.network import InputSpec, NetworkSpec
 from loopynet.spec.read import parse_spec, read_spec
@@ -8,6 +9,7 @@ from loopynet.spec.wiring import Loop, Skip, Unroll
 from loopynet.spec.write import to_yaml, write_spec
 
 __all__ = [
+    "Augmentation",
     "DataSpec",
     "EarlyStopping",
     "InputSpec",

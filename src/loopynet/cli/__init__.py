@@ -1,0 +1,1 @@
+"""The command line: parsing in `main.py`, one function per command in `commands.py`."""

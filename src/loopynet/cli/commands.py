@@ -1,0 +1,176 @@
+"""One function for each command: it calls the library and prints. No logic stands here.
+
+Libraries are imported in the functions, so that a command loads only what it needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from loopynet.graph import Graph
+    from loopynet.run import Evaluation
+    from loopynet.spec import NetworkSpec
+    from loopynet.training import TrainingResult
+
+
+def run_train(options: argparse.Namespace) -> int:
+    """Train a spec."""
+    spec, _ = _checked(options)
+    console = _console()
+    console.print(f"training {spec.name}: {spec.training.epochs} epochs on {spec.data.name}")
+    from loopynet.training import train
+
+    result = train(spec, options.run, say=console.print, progress=console.is_terminal)
+    return _report_training(console, result)
+
+
+def run_resume(options: argparse.Namespace) -> int:
+    """Continue a run."""
+    from loopynet.run import RunFolder
+
+    run = RunFolder.open(options.run)
+    console = _console()
+    console.print(f"continuing {run.path}")
+    from loopynet.training import resume
+
+    return _report_training(console, resume(run, say=console.print, progress=console.is_terminal))
+
+
+def run_evaluate(options: argparse.Namespace) -> int:
+    """Evaluate a run."""
+    from loopynet.data import load_data
+    from loopynet.run import RunFolder, evaluate
+
+    run = RunFolder.open(options.run)
+    net = run.network()
+    data = load_data(net.spec.data, net.graph.input_shape, net.graph.output_shape[0])
+    images = getattr(data, options.split)
+    result = evaluate(net, images, run.preprocessing(), options.unrolls)
+    _print_evaluation(_console(), options.split, result, each=options.each)
+    return 0
+
+
+def run_predict(options: argparse.Namespace) -> int:
+    """Classify images."""
+    from loopynet.run import RunFolder, predict
+
+    run = RunFolder.open(options.run)
+    predictions = predict(run, options.images, options.top, options.unrolls)
+    console = _console()
+    for prediction in predictions:
+        console.print(prediction.image)
+        steps = list(enumerate(prediction.probabilities, start=1))
+        for t, classes in steps if options.each else steps[-1:]:
+            shown = ", ".join(f"{name} {100 * p:.1f} %" for name, p in classes)
+            console.print(f"  unroll {t}: {shown}" if options.each else f"  {shown}")
+    return 0
+
+
+def run_describe(options: argparse.Namespace) -> int:
+    """Describe a spec."""
+    spec, graph = _checked(options, memory=False)
+    from loopynet.describe import render
+
+    render(graph, _console(), spec.training.batch_size, unicode=not options.ascii)
+    return 0
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Check a spec."""
+    spec, graph = _checked(options)
+    from loopynet.graph.costs import costs, show_bytes
+
+    cost = costs(graph)
+    _console().print(
+        f"{spec.name}: fine. {len(graph.layers)} layers, {len(graph.loops)} loops, "
+        f"{graph.steps} unrolls, {cost.parameters:,} parameters, about "
+        f"{show_bytes(cost.training_bytes(spec.training.batch_size))} to train"
+    )
+    return 0
+
+
+def run_zoo(options: argparse.Namespace) -> int:
+    """List the zoo or print an entry."""
+    from loopynet.zoo import zoo_names, zoo_text
+
+    if options.name is not None:
+        print(zoo_text(options.name), end="")
+        return 0
+    width = max(len(name) for name in zoo_names())
+    for name in zoo_names():
+        print(f"{name:{width}}  {zoo_text(name).splitlines()[0].removeprefix('#').strip()}")
+    return 0
+
+
+def run_import(options: argparse.Namespace) -> int:
+    """Translate an old description."""
+    from loopynet.errors import SpecError
+    from loopynet.legacy import import_legacy, to_yaml
+
+    try:
+        text = Path(options.file).read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise SpecError(f"{options.file}: cannot be read ({reason})") from None
+    document = to_yaml(import_legacy(text, options.file, options.unrolls))
+    if options.output is None:
+        print(document, end="")
+        return 0
+    output = Path(options.output)
+    if output.exists():
+        raise SpecError(f"{output}: exists already; choose another --output")
+    output.write_text(document, encoding="utf-8")
+    print(f"wrote {output}", file=sys.stderr)
+    return 0
+
+
+def _checked(options: argparse.Namespace, *, memory: bool = True) -> tuple[NetworkSpec, Graph]:
+    """Return the spec and its graph; every error names the file and line."""
+    from loopynet.graph import build_graph, check_memory
+    from loopynet.spec.read import override, validate
+    from loopynet.zoo import load_source
+
+    source = override(load_source(options.spec), options.changes)
+    with source.blame():
+        spec = validate(source)
+        graph = build_graph(spec)
+        if memory:
+            check_memory(graph, spec.training.batch_size)
+    return spec, graph
+
+
+def _report_training(console: Console, result: TrainingResult) -> int:
+    path = result.run.path
+    if result.interrupted:
+        console.print(f"interrupted; the weights so far are in {path}")
+        console.print(f"continue with: loopynet resume {path}")
+        return 130
+    for name, evaluation in (("validation", result.validation), ("test", result.test)):
+        if evaluation is not None:
+            _print_evaluation(console, name, evaluation, each=False)
+    console.print(f"trained for {result.seconds:.1f} s; run folder: {path}")
+    return 0
+
+
+def _print_evaluation(console: Console, name: str, result: Evaluation, *, each: bool) -> None:
+    if each:
+        for t, (accuracy, loss) in enumerate(
+            zip(result.accuracies, result.losses, strict=True), start=1
+        ):
+            console.print(f"unroll {t}: accuracy {100 * accuracy:.2f} %, loss {loss:.4f}")
+    console.print(
+        f"{name} accuracy {100 * result.accuracy:.2f} % ({result.images:,} images), "
+        f"loss {result.loss:.4f}"
+    )
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)

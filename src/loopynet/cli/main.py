@@ -1,0 +1,152 @@
+"""The `loopynet` command: what may be written after it. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from loopynet import __version__
+from loopynet.errors import LoopyNetError
+
+SPEC_HELP = "a zoo entry's name (see `loopynet zoo`) or a YAML file"
+RUN_HELP = "a run folder, or its name under runs/"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 1 for an error, 2 for usage, 130 for Ctrl-C."""
+    options = build_parser().parse_args(arguments)
+    warnings.showwarning = _show_warning
+    command = getattr(import_module("loopynet.cli.commands"), f"run_{options.command}")
+    try:
+        status: int = command(options) or 0
+        sys.stdout.flush()
+    except LoopyNetError as error:
+        print(f"loopynet: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("loopynet: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"loopynet: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    print(f"loopynet: warning: {message}", file=sys.stderr)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="loopynet",
+        description="Networks with feedback loops: described in one YAML file, trained, explained.",
+        epilog="Try: loopynet describe digits-loopy; loopynet train digits-loopy",
+    )
+    parser.add_argument("--version", action="version", version=f"loopynet {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_train, _resume, _evaluate, _predict, _describe, _check, _zoo, _import):
+        add(commands)
+    return parser
+
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def _spec_command(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.add_argument("spec", metavar="SPEC", help=SPEC_HELP)
+    parser.add_argument(
+        "--set",
+        dest="changes",
+        metavar="KEY=VALUE",
+        action="extend",
+        nargs="+",
+        default=[],
+        help="change a key of the spec, such as training.epochs=5; may be given again",
+    )
+    return parser
+
+
+def _train(commands: Commands) -> None:
+    parser = _spec_command(commands, "train", "train a network into a new run folder")
+    parser.add_argument(
+        "--run", metavar="NAME-OR-PATH", help="the run folder; default runs/ and the spec's name"
+    )
+
+
+def _resume(commands: Commands) -> None:
+    text = "continue a run from the end of its last finished epoch"
+    parser = commands.add_parser("resume", help=text, description=text)
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+
+
+def _evaluate(commands: Commands) -> None:
+    text = "measure a run's accuracy and loss"
+    parser = commands.add_parser("evaluate", help=text, description=text)
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    parser.add_argument(
+        "--split", choices=("test", "validation", "train"), default="test", help="default: test"
+    )
+    _unrolls(parser)
+    parser.add_argument("--each", action="store_true", help="show every unroll, not only the last")
+
+
+def _predict(commands: Commands) -> None:
+    text = "classify image files"
+    parser = commands.add_parser("predict", help=text, description=text)
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help="image files")
+    parser.add_argument("--top", type=_positive, default=3, help="classes to show; default 3")
+    _unrolls(parser)
+    parser.add_argument("--each", action="store_true", help="show every unroll, not only the last")
+
+
+def _describe(commands: Commands) -> None:
+    text = "show layers, shapes, loops, parameters and arithmetic"
+    parser = _spec_command(commands, "describe", text)
+    parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+
+
+def _check(commands: Commands) -> None:
+    _spec_command(commands, "check", "say whether a spec describes a network that can be trained")
+
+
+def _zoo(commands: Commands) -> None:
+    text = "list the ready networks, or print one"
+    parser = commands.add_parser("zoo", help=text, description=text)
+    parser.add_argument("name", metavar="NAME", nargs="?", help="print this entry's YAML")
+
+
+def _import(commands: Commands) -> None:
+    text = "translate a network description of the 2016 library into YAML"
+    parser = commands.add_parser("import", help=text, description=text)
+    parser.add_argument("file", metavar="FILE", help="a Python dictionary literal")
+    parser.add_argument("-o", "--output", metavar="YAML", help="write here, not to the terminal")
+    parser.add_argument(
+        "--unrolls", type=_positive, default=3, help="unroll factor of a network with loops; 3"
+    )
+
+
+def _unrolls(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--unrolls", type=_positive, help="unrolls to run; default as trained")
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a whole number from 1 up')
+    return number

@@ -1,0 +1,65 @@
+"""Which column each arc of a drawing takes: as few columns and crossings as can be had cheaply."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Span = tuple[int, int]
+"""The first and the last row of an arc."""
+
+
+def assign_columns(spans: Sequence[Span]) -> list[int]:
+    """Return a column for each span, 0 nearest to the layers; overlapping spans get different ones.
+
+    No assignment has fewer columns. Among those tried, the one with the fewest crossings is taken,
+    then the one that stays nearest to the layers.
+    """
+    found = [
+        _first_fit(spans, sorted(range(len(spans)), key=lambda i: spans[i])),
+        _first_fit(spans, sorted(range(len(spans)), key=lambda i: spans[i][1] - spans[i][0])),
+        _outermost_fit(spans, sorted(range(len(spans)), key=lambda i: spans[i])),
+        _outermost_fit(spans, sorted(range(len(spans)), key=lambda i: -spans[i][1])),
+    ]
+    return min(found, key=lambda columns: _price(spans, columns))
+
+
+def overlap(a: Span, b: Span) -> bool:
+    """Say whether two spans share a row."""
+    return a[0] <= b[1] and b[0] <= a[1]
+
+
+def crossings(spans: Sequence[Span], columns: Sequence[int]) -> int:
+    """Return how many arcs the arcs' horizontal ends cross on their way to the layers."""
+    return sum(
+        columns[j] < columns[i] and spans[j][0] < row < spans[j][1]
+        for i, span in enumerate(spans)
+        for row in span
+        for j in range(len(spans))
+    )
+
+
+def _price(spans: Sequence[Span], columns: Sequence[int]) -> tuple[int, int, int]:
+    return max(columns, default=-1), crossings(spans, columns), sum(columns)
+
+
+def _first_fit(spans: Sequence[Span], order: Sequence[int]) -> list[int]:
+    """Give each span in turn the innermost free column; least columns if ordered by first row."""
+    columns = [-1] * len(spans)
+    for i in order:
+        taken = _taken(spans, columns, i)
+        columns[i] = next(c for c in range(len(spans)) if c not in taken)
+    return columns
+
+
+def _outermost_fit(spans: Sequence[Span], order: Sequence[int]) -> list[int]:
+    """Give each span in turn the outermost free one of the least possible number of columns."""
+    width = max((sum(overlap(s, (row, row)) for s in spans) for row, _ in spans), default=0)
+    columns = [-1] * len(spans)
+    for i in order:
+        taken = _taken(spans, columns, i)
+        columns[i] = next(c for c in reversed(range(width)) if c not in taken)
+    return columns
+
+
+def _taken(spans: Sequence[Span], columns: Sequence[int], i: int) -> set[int]:
+    return {c for c, span in zip(columns, spans, strict=True) if overlap(span, spans[i])}

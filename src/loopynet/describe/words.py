@@ -1,0 +1,148 @@
+"""Layers, merges and edges in a few words, for drawings and tables."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from loopynet.graph.nodes import Edge, Graph, LayerNode, Section
+from loopynet.parts.choice import Choice
+from loopynet.parts.layers import LayerSpec, Norm
+
+
+class Detail(IntEnum):
+    """How much is said of a layer; each level says all of the one before."""
+
+    TYPE = 0
+    SIZE = 1
+    OPTIONS = 2
+    ALL = 3
+
+
+_SIZES = {"mode": "{}", "scale": "x{}", "size": "{}"}
+"""Options that follow the type without a comma: conv2d 3x3, pool2d max 2x2."""
+
+_COUNTS = {"filters": "{} filters", "units": "{} units", "pieces": "{} pieces", "rate": "{}"}
+"""Options that are always said."""
+
+_UNSAID = frozenset({"type", "template", "activation", "norm", "init", "bias_init"})
+"""Options that are said elsewhere, or change nothing that a reader of a drawing looks for."""
+
+_MARKS = {"sum": "(+)", "mul": "(×)"}
+
+
+def layer_words(node: LayerNode, detail: Detail = Detail.ALL) -> str:
+    """Return a layer in a few words: conv2d 3x3, 64 filters, relu, batch norm per step."""
+    spec, norm = node.spec, norm_words(node, " norm")
+    words = _type_and_size(spec) if detail >= Detail.SIZE else [spec.type]
+    if detail >= Detail.OPTIONS:
+        words += _unusual(spec) + _activation(spec)
+    if detail >= Detail.ALL and norm:
+        words = [norm, *words[1:]] if isinstance(spec, Norm) else [*words, norm]
+    return ", ".join(words)
+
+
+def norm_words(node: LayerNode, noun: str = "") -> str:
+    """Return what normalizes a layer, such as batch per step; nothing if nothing does.
+
+    Args:
+        node: the layer.
+        noun: follows the kind: " norm" makes it batch norm per step.
+    """
+    norm = node.norm
+    if norm.type == "none":
+        return ""
+    groups = f" of {norm.groups} groups" if norm.type == "group" and norm.groups else ""
+    over_time = "" if norm.over_time == "shared" or node.runs == 1 else f" {norm.over_time}"
+    return f"{norm.type}{noun}{groups}{over_time.replace('_', ' ')}"
+
+
+def merge_mark(merge: str) -> str:
+    """Return a merge as the drawing shows it: (+), (×) or its name."""
+    return _MARKS.get(merge, f"({merge})")
+
+
+def edge_words(edge: Edge) -> str:
+    """Return an edge's name with what its merge's mark does not show: feedback via up, delay 2."""
+    words = edge.name
+    if edge.through:
+        words += f" via {', '.join(edge.through)}"
+    return f"{words}, delay {edge.delay}" if edge.delay > 1 else words
+
+
+def fit_words(edge: Edge) -> str:
+    """Return how a signal is fitted to its target: resize, project, or nothing."""
+    return "project" if edge.project else "resize" if edge.resize else ""
+
+
+def start_words(edge: Edge) -> str:
+    """Return what a loop's merge sees before the first signal; nothing for a skip."""
+    return edge.initial if edge.kind == "loop" else ""
+
+
+def route_words(edge: Edge) -> str:
+    """Return everything about an edge in one line: conv_3 → up → conv_1, sum, delay 2."""
+    words = [" → ".join((edge.source, *edge.through, edge.target)), edge.merge]
+    if edge.delay > 1:
+        words.append(f"delay {edge.delay}")
+    if edge.resize or edge.project:
+        words.append(fit_words(edge))
+    if edge.initial != "absent":
+        words.append(f"initial {edge.initial}")
+    return ", ".join(words)
+
+
+def section_words(graph: Graph, section: Section) -> str:
+    """Return a section's name and how often it runs."""
+    if section == "trunk":
+        return "trunk"
+    if section == "body":
+        untied = "" if graph.tied else ", untied weights"
+        return f"loopy section, x{graph.steps} unrolls{untied}"
+    return "head, at every unroll" if graph.readout == "each" else "head"
+
+
+def _type_and_size(spec: LayerSpec) -> list[str]:
+    """Return the type with what gives the output's shape: conv2d 3x3, then 64 filters."""
+    options = dict(spec)
+    head = [spec.type]
+    head += [form.format(_value(k, options[k])) for k, form in _SIZES.items() if k in options]
+    counts = [form.format(_value(k, options[k])) for k, form in _COUNTS.items() if k in options]
+    if len(head) == 1:
+        head += counts[:1]
+        del counts[:1]
+    return [" ".join(head), *counts]
+
+
+def _unusual(spec: LayerSpec) -> list[str]:
+    """Return the options that differ from their defaults: stride 2, padding valid, no bias."""
+    fields = type(spec).model_fields
+    unsaid = {*_SIZES, *_COUNTS, *_UNSAID, *(Norm.model_fields if isinstance(spec, Norm) else ())}
+    return [
+        _option(key, value)
+        for key, value in spec
+        if key not in unsaid and value != fields[key].default
+    ]
+
+
+def _option(key: str, value: object) -> str:
+    name = key.replace("_", " ")
+    if isinstance(value, bool):
+        return name if value else f"no {name}"
+    return f"{name} {_value(key, value)}"
+
+
+def _activation(spec: LayerSpec) -> list[str]:
+    return [] if spec.activation.name == "linear" else [_choice(spec.activation)]
+
+
+def _choice(choice: Choice) -> str:
+    return " ".join([choice.name, *map(str, choice.options.values())])
+
+
+def _value(key: str, value: object) -> str:
+    """Return an option's value without brackets: 3x3 for a size, 1x2 for a pair."""
+    if isinstance(value, int) and key == "size":
+        value = (value, value)
+    if isinstance(value, list | tuple):
+        return "x".join(map(str, value))
+    return _choice(value) if isinstance(value, Choice) else str(value)

@@ -1,0 +1,178 @@
+"""A run folder: everything that a training run leaves, and all that later steps read.
+
+runs/NAME/config.yaml                the spec with every default written
+         metrics.csv                 one row per epoch
+         results.json                the accuracies of the kept weights, the time, how it ended
+         model.safetensors           the kept weights
+         preprocessing.safetensors   mean and deviation of the training images
+         data.json                   class names, and where the images came from
+         environment.json            versions, commit, seed, device
+         checkpoints/                what `loopynet resume` continues from
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from loopynet.data import Preprocessing
+from loopynet.errors import RunError
+from loopynet.network import LoopyNet
+from loopynet.spec import NetworkSpec, read_spec, to_yaml
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, name: str | None, spec: NetworkSpec) -> RunFolder:
+        """Make the folder of a new run.
+
+        Args:
+            name: a path (it contains a separator), or a name under `runs/`; if None, the spec's
+                name, with the first free number behind it.
+            spec: the network.
+
+        Raises:
+            RunError: the folder holds a run already, or cannot be made.
+        """
+        path = _free_path(RUNS / spec.name) if name is None else run_path(name)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(
+                f"{path}: exists already; choose another --run, or continue it with "
+                f"`loopynet resume {path}`"
+            )
+        try:
+            (path / "checkpoints").mkdir(parents=True)
+        except OSError as error:
+            raise RunError(f"{path}: cannot be made ({error.strerror})") from None
+        return cls(path)
+
+    @classmethod
+    def open(cls, name: str | Path) -> RunFolder:
+        """Return the folder of an existing run, by its path or its name under `runs/`.
+
+        Raises:
+            RunError: there is none; the message lists those that are there.
+        """
+        for path in (Path(name), run_path(str(name))):
+            if (path / "config.yaml").is_file():
+                return cls(path)
+        runs = sorted(p.parent.name for p in RUNS.glob("*/config.yaml"))[:10]
+        known = f"runs here: {', '.join(runs)}" if runs else "there are no runs here yet"
+        raise RunError(f'"{name}" is no run folder (it has no config.yaml); {known}')
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint at the end of the last finished epoch."""
+        return self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def metrics(self) -> Path:
+        """One row per epoch."""
+        return self.path / "metrics.csv"
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file whole or not at all."""
+        self._write_bytes(name, text.encode())
+
+    def write_json(self, name: str, data: object) -> None:
+        """Write plain data as a JSON file."""
+        self.write_text(name, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        """Return a JSON file's data; raises RunError if it is missing or damaged."""
+        path = self.path / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path}: cannot be read ({error})") from None
+
+    def write_tensors(self, name: str, tensors: dict[str, Tensor]) -> None:
+        """Write tensors as a safetensors file, whole or not at all."""
+        plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        self._write_bytes(name, save(plain))
+
+    def read_tensors(self, name: str) -> dict[str, Tensor]:
+        """Return a safetensors file's tensors; raises RunError if it is missing or damaged."""
+        path = self.path / name
+        try:
+            return load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise RunError(f"{path}: cannot be read ({error})") from None
+
+    def _write_bytes(self, name: str, content: bytes) -> None:
+        partial = self.path / f".{name}.partial"
+        partial.write_bytes(content)
+        os.replace(partial, self.path / name)
+
+    def write_spec(self, spec: NetworkSpec) -> None:
+        """Write config.yaml with every default."""
+        self.write_text("config.yaml", to_yaml(spec, resolved=True))
+
+    def spec(self) -> NetworkSpec:
+        """Return the spec of the run; raises SpecError if config.yaml is damaged."""
+        return read_spec(self.path / "config.yaml")
+
+    def network(self) -> LoopyNet:
+        """Return the trained network, in evaluation mode.
+
+        Raises:
+            RunError: the weights are missing, damaged, or those of another network.
+        """
+        net = LoopyNet(self.spec())
+        load_weights(net, self.read_tensors("model.safetensors"), self.path / "model.safetensors")
+        return net.eval()
+
+    def preprocessing(self) -> Preprocessing:
+        """Return what turns uint8 pixels into the network's inputs."""
+        return Preprocessing.from_tensors(self.read_tensors("preprocessing.safetensors"))
+
+    def class_names(self) -> tuple[str, ...]:
+        """Return the names of the classes, in the order of the logits."""
+        return tuple(self.read_json("data.json")["class_names"])
+
+
+def run_path(name: str) -> Path:
+    """Return the folder that a run's name or path stands for."""
+    return Path(name) if os.sep in name or name in (".", "..") else RUNS / name
+
+
+def load_weights(net: LoopyNet, tensors: dict[str, Tensor], source: Path) -> None:
+    """Load a state dict; raises RunError that names what does not fit."""
+    wanted = net.state_dict()
+    for key in sorted(wanted.keys() | tensors.keys()):
+        if key not in tensors:
+            raise RunError(f'{source}: "{key}" is missing; these are weights of another network')
+        if key not in wanted:
+            raise RunError(f'{source}: "{key}" is unknown; these are weights of another network')
+        if wanted[key].shape != tensors[key].shape:
+            raise RunError(
+                f'{source}: "{key}" is {list(tensors[key].shape)}, and the network of config.yaml '
+                f"needs {list(wanted[key].shape)}"
+            )
+    net.load_state_dict(tensors)
+
+
+def _free_path(path: Path) -> Path:
+    number, candidate = 1, path
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.name}-{number}")
+    return candidate

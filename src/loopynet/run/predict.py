@@ -1,0 +1,66 @@
+"""Classes of single images, with probabilities, at the last or at every unroll."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from loopynet.data import read_image
+from loopynet.errors import SpecError
+from loopynet.network import Each
+from loopynet.run.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a network says about one image.
+
+    Attributes:
+        image: the file.
+        probabilities: for each unroll, (class name, probability) of the likeliest classes, the
+            likeliest first.
+    """
+
+    image: str
+    probabilities: tuple[tuple[tuple[str, float], ...], ...]
+
+
+@torch.inference_mode()
+def predict(
+    run: RunFolder, images: Sequence[str | Path], top: int = 3, unrolls: int | None = None
+) -> list[Prediction]:
+    """Classify image files; each is converted to the network's channels and size.
+
+    Args:
+        run: a run folder.
+        images: the files.
+        top: how many classes to give.
+        unrolls: passes; the spec's if None.
+
+    Raises:
+        DataError: a file that is missing or no image.
+        SpecError: a network whose input is no image.
+    """
+    net, preprocessing, names = run.network(), run.preprocessing(), run.class_names()
+    if len(net.graph.input_shape) != 3:
+        raise SpecError(f'"{net.graph.name}" takes vectors, not images')
+    shape = (net.graph.input_shape[0], net.graph.input_shape[1], net.graph.input_shape[2])
+    pixels = torch.stack([read_image(Path(image), shape) for image in images])
+    logits = net(preprocessing(pixels), unrolls=unrolls, readout=Each())  # [unrolls, N, classes]
+    values, classes = logits.softmax(-1).topk(min(top, logits.shape[-1]))
+    return [
+        Prediction(
+            str(image),
+            tuple(
+                tuple(
+                    (names[c] if c < len(names) else str(c), p)
+                    for p, c in zip(values[t, n].tolist(), classes[t, n].tolist(), strict=True)
+                )
+                for t in range(len(logits))
+            ),
+        )
+        for n, image in enumerate(images)
+    ]

@@ -1,0 +1,7 @@
+"""Training with Lightning. Start with `train.py`; one step is in `module.py`."""
+
+from loopynet.training.loss import loss_over_time
+from loopynet.training.module import LoopyModule
+from loopynet.training.train import TrainingResult, resume, train
+
+__all__ = ["LoopyModule", "TrainingResult", "loss_over_time", "resume", "train"]

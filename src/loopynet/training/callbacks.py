@@ -1,0 +1,111 @@
+"""What happens beside the training steps: the table of epochs, exact seeds, messages."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+
+from loopynet.errors import RunError
+from loopynet.run import RunFolder
+
+COLUMNS = (
+    "epoch",
+    "step",
+    "learning_rate",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "seconds",
+)
+"""The columns of metrics.csv; `seconds` is the time since the epoch began, validation included."""
+
+
+class SeedEpochs(L.Callback):
+    """Seeds torch at the start of each epoch from the run's seed and the epoch's number.
+
+    A run that is continued from the end of an epoch thus draws what it would have drawn.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: L.Trainer, _: L.LightningModule) -> None:
+        """Seed the epoch."""
+        torch.manual_seed(mix(self.seed, trainer.current_epoch))
+
+
+def mix(*numbers: int) -> int:
+    """Return a 64-bit seed that is different for different numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+
+
+class EpochTable(L.Callback):
+    """Writes metrics.csv after each epoch, and says a line.
+
+    Args:
+        run: the folder to write to.
+        say: called with one line per epoch.
+    """
+
+    def __init__(self, run: RunFolder, say: Callable[[str], None]) -> None:
+        self.run, self.say = run, say
+        self.rows: list[dict[str, float | int | str]] = []
+        self._began = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the rows, which Lightning keeps in the checkpoint."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the rows of a checkpoint."""
+        self.rows = list(state_dict["rows"])
+
+    def on_train_epoch_start(self, trainer: L.Trainer, _: L.LightningModule) -> None:
+        """Note the time."""
+        del trainer
+        self._began = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, _: L.LightningModule) -> None:
+        """Add the epoch's row; validation has run already."""
+        row = self._row(trainer)
+        self.rows.append(row)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        self.run.write_text("metrics.csv", text.getvalue())
+        self.say(_line(row, trainer.max_epochs or 0))
+        if not np.isfinite(row["train_loss"]):
+            raise RunError(
+                f"the loss became {row['train_loss']} in epoch {row['epoch']}; try a smaller "
+                "training.learning_rate or training.gradient_clip_norm (multiplying loops grow "
+                "fast)"
+            )
+
+    def _row(self, trainer: L.Trainer) -> dict[str, float | int | str]:
+        row: dict[str, float | int | str] = dict.fromkeys(COLUMNS, "")
+        for name, value in trainer.callback_metrics.items():
+            if name in row:
+                row[name] = float(value)
+        row["epoch"] = trainer.current_epoch + 1
+        row["step"] = trainer.global_step
+        row["learning_rate"] = float(trainer.optimizers[0].param_groups[0]["lr"])
+        row["seconds"] = round(time.perf_counter() - self._began, 3)
+        return row
+
+
+def _line(row: dict[str, float | int | str], epochs: int) -> str:
+    parts = [f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}"]
+    for part in ("train", "validation"):
+        loss, accuracy = row[f"{part}_loss"], row[f"{part}_accuracy"]
+        if loss != "":
+            parts.append(f"{part} loss {loss:.4f}, accuracy {100 * float(accuracy):.2f} %")
+    return "  ".join([*parts, f"{row['seconds']:.1f} s"])

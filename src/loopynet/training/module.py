@@ -1,0 +1,109 @@
+"""The LightningModule: one step of training or validation, and the optimizer."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
+from torch.optim import Optimizer, lr_scheduler
+from torchmetrics.classification import MulticlassAccuracy
+
+from loopynet.network import LoopyNet
+from loopynet.parts.optimizers import optimizers, schedules
+from loopynet.spec import TrainingSpec
+from loopynet.training.loss import loss_over_time
+
+
+class LoopyModule(L.LightningModule):
+    """A LoopyNet with its loss and optimizer, for any Lightning Trainer.
+
+    Logs `train_loss`, `train_accuracy`, `validation_loss` and `validation_accuracy` per epoch; the
+    accuracies are those of the last unroll.
+
+    Args:
+        net: the network.
+    """
+
+    def __init__(self, net: LoopyNet) -> None:
+        super().__init__()
+        self.net = net
+        classes = net.graph.output_shape[0]
+        self.accuracies = nn.ModuleDict(
+            {part: MulticlassAccuracy(classes, average="micro") for part in ("fit", "validation")}
+        )
+
+    @property
+    def options(self) -> TrainingSpec:
+        """The training section of the network's spec."""
+        return self.net.spec.training
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the network's logits for x [N, C, H, W]."""
+        logits: Tensor = self.net(x)
+        return logits
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+        """Return the loss of a batch (images [N, C, H, W], labels [N])."""
+        return self._step(batch, "fit", "train", self.options.label_smoothing)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+        """Return the loss of a batch, without label smoothing."""
+        return self._step(batch, "validation", "validation", 0.0)
+
+    def _step(
+        self, batch: tuple[Tensor, Tensor], part: str, prefix: str, smoothing: float
+    ) -> Tensor:
+        x, labels = batch
+        logits = self.net(x)
+        loss = loss_over_time(logits, labels, self.net.spec.loss.steps, smoothing)
+        accuracy = cast(MulticlassAccuracy, self.accuracies[part])
+        accuracy(logits if logits.dim() == 2 else logits[-1], labels)
+        options: dict[str, Any] = {"on_epoch": True, "on_step": False, "batch_size": len(x)}
+        self.log(f"{prefix}_loss", loss.detach(), **options)
+        self.log(f"{prefix}_accuracy", accuracy, prog_bar=True, **options)
+        return loss
+
+    def configure_gradient_clipping(self, optimizer: Optimizer, *_: Any, **__: Any) -> None:
+        """Clip the gradients as the spec says: by their whole norm, by value, or both."""
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        if self.options.gradient_clip_norm is not None:
+            clip_grad_norm_(parameters, self.options.gradient_clip_norm)
+        if self.options.gradient_clip_value is not None:
+            clip_grad_value_(parameters, self.options.gradient_clip_value)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the spec's optimizer and learning-rate schedule."""
+        options = self.options
+        optimizer = optimizers.call(options.optimizer, self.net.parameters(), options.learning_rate)
+        schedule = build_schedule(options, optimizer)
+        if schedule is None:
+            return {"optimizer": optimizer}
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "monitor": "validation_loss"},
+        }
+
+
+def build_schedule(
+    options: TrainingSpec, optimizer: Optimizer
+) -> lr_scheduler.LRScheduler | lr_scheduler.ReduceLROnPlateau | None:
+    """Return the schedule over epochs, after a linear warm-up if the spec asks for one."""
+    warmup = options.warmup_epochs
+    rest = max(options.epochs - warmup, 1)
+    schedule = schedules.call(options.learning_rate_schedule, optimizer, rest)
+    if not warmup:
+        return schedule  # type: ignore[no-any-return]
+    rise = lr_scheduler.LinearLR(optimizer, 1 / (warmup + 1), 1.0, warmup)
+    if schedule is None:
+        return rise
+    return lr_scheduler.SequentialLR(optimizer, [rise, schedule], [warmup])
+
+
+def channels_last(net: LoopyNet) -> None:
+    """Store convolution weights channels last, which CPUs and GPUs compute faster."""
+    if len(net.graph.input_shape) == 3:
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,0 +1,242 @@
+"""Training a network, and continuing a run that was stopped."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
+
+from loopynet.data import Batches, ImageData, build_augmentation, load_data
+from loopynet.errors import DataError, RunError
+from loopynet.graph import check_memory
+from loopynet.network import LoopyNet
+from loopynet.run import Evaluation, RunFolder, evaluate
+from loopynet.spec import NetworkSpec
+from loopynet.training.callbacks import EpochTable, SeedEpochs
+from loopynet.training.environment import describe_environment
+from loopynet.training.module import LoopyModule, channels_last
+
+PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a training run ended.
+
+    Attributes:
+        run: its folder.
+        test: the kept weights on the test images; None if the run was interrupted.
+        validation: the same on the validation images; None if there are none.
+        seconds: time spent on training.
+        interrupted: whether the user stopped it.
+    """
+
+    run: RunFolder
+    test: Evaluation | None
+    validation: Evaluation | None
+    seconds: float
+    interrupted: bool
+
+
+def train(
+    spec: NetworkSpec,
+    name: str | None = None,
+    *,
+    say: Callable[[str], None] = lambda _: None,
+    progress: bool = False,
+) -> TrainingResult:
+    """Train a network from the start, into a new run folder.
+
+    Args:
+        spec: the network, its data and its training protocol.
+        name: the run's name or path; see `RunFolder.create`.
+        say: called with one line per epoch.
+        progress: show a live progress bar.
+
+    Raises:
+        SpecError, DataError: nothing has been written.
+        RunError: the folder exists, or training failed; the last checkpoint stays.
+    """
+    net, data = _prepare(spec)
+    run = RunFolder.create(name, spec)
+    run.write_spec(spec)
+    run.write_tensors("preprocessing.safetensors", data.preprocessing.to_tensors())
+    run.write_json("data.json", {"class_names": data.class_names, "provenance": data.provenance})
+    return _fit(net, data, run, say, progress=progress, resume=False)
+
+
+def resume(
+    run: RunFolder, *, say: Callable[[str], None] = lambda _: None, progress: bool = False
+) -> TrainingResult:
+    """Continue a run from the end of its last finished epoch, as if it had never stopped.
+
+    Raises:
+        RunError: the run is finished, or has no finished epoch to continue from.
+    """
+    if not run.checkpoint.is_file():
+        raise RunError(f"{run.path}: no epoch was finished; train again with another --run")
+    finished = run.path / "results.json"
+    if finished.is_file() and not run.read_json("results.json")["interrupted"]:
+        raise RunError(f"{run.path}: the run is finished; there is nothing to continue")
+    net, data = _prepare(run.spec())
+    return _fit(net, data, run, say, progress=progress, resume=True)
+
+
+def _prepare(spec: NetworkSpec) -> tuple[LoopyNet, ImageData]:
+    """Return the network, with the weights of its seed, and its data."""
+    torch.manual_seed(spec.training.seed)
+    net = LoopyNet(spec)
+    check_memory(net.graph, spec.training.batch_size)
+    data = load_data(spec.data, net.graph.input_shape, net.graph.output_shape[0])
+    if spec.training.early_stopping is not None and not len(data.validation):
+        raise DataError("training.early_stopping needs validation images; this split has none")
+    channels_last(net)
+    return net, data
+
+
+def _fit(
+    net: LoopyNet,
+    data: ImageData,
+    run: RunFolder,
+    say: Callable[[str], None],
+    *,
+    progress: bool,
+    resume: bool,
+) -> TrainingResult:
+    options = net.spec.training
+    table = EpochTable(run, say)
+    with _quiet():
+        trainer = _trainer(net, data, run, table, progress=progress)
+        device = str(trainer.strategy.root_device)
+        run.write_json("environment.json", describe_environment(options.seed, device))
+        began = time.perf_counter()
+        interrupted = _run_trainer(trainer, net, data, run if resume else None)
+    seconds = time.perf_counter() - began
+    keep_best = options.keep == "best" and not interrupted and len(data.validation)
+    if keep_best:
+        _load_best(trainer, net)
+    run.write_tensors("model.safetensors", dict(net.state_dict()))
+    test = validation = None
+    if not interrupted:
+        test = evaluate(net, data.test, data.preprocessing, device=device)
+        if len(data.validation):
+            validation = evaluate(net, data.validation, data.preprocessing, device=device)
+    run.write_json(
+        "results.json",
+        {
+            "interrupted": interrupted,
+            "epochs": len(table.rows),
+            "seconds": round(seconds, 1),
+            "kept": "best on validation" if keep_best else "last epoch",
+            "test": test.plain() if test else None,
+            "validation": validation.plain() if validation else None,
+        },
+    )
+    return TrainingResult(run, test, validation, seconds, interrupted)
+
+
+def _run_trainer(
+    trainer: L.Trainer, net: LoopyNet, data: ImageData, resumed: RunFolder | None
+) -> bool:
+    """Train; returns whether the user interrupted it (Lightning then exits)."""
+    options = net.spec.training
+    batches = Batches(
+        data.train,
+        data.preprocessing,
+        options.batch_size,
+        shuffle=True,
+        seed=options.seed,
+        augment=build_augmentation(options.augmentation),
+    )
+    check = Batches(data.validation, data.preprocessing, 256, shuffle=False)
+    try:
+        trainer.fit(
+            LoopyModule(net),
+            batches,
+            check if len(data.validation) else None,
+            ckpt_path=resumed.checkpoint if resumed else None,
+            weights_only=True,
+        )
+    except (KeyboardInterrupt, SystemExit):
+        return True
+    return False
+
+
+def _trainer(
+    net: LoopyNet, data: ImageData, run: RunFolder, table: EpochTable, *, progress: bool
+) -> L.Trainer:
+    options = net.spec.training
+    folder = run.checkpoint.parent
+    callbacks: list[L.Callback] = [SeedEpochs(options.seed), table]
+    if len(data.validation):
+        callbacks.append(
+            ModelCheckpoint(
+                folder,
+                "best",
+                monitor="validation_accuracy",
+                mode="max",
+                save_weights_only=True,
+                enable_version_counter=False,
+            )
+        )
+    if options.early_stopping is not None:
+        stopping = options.early_stopping
+        callbacks.append(
+            EarlyStopping(
+                stopping.monitor,
+                stopping.min_delta,
+                stopping.patience,
+                mode="min" if stopping.monitor == "validation_loss" else "max",
+            )
+        )
+    # Last of all, so that it holds the state of the others after the epoch.
+    callbacks.append(ModelCheckpoint(folder, "last", enable_version_counter=False))
+    if progress:
+        callbacks.append(RichProgressBar(leave=False))
+    return L.Trainer(
+        accelerator="gpu" if options.device == "cuda" else options.device,
+        devices=1,
+        precision=PRECISIONS[options.precision],  # type: ignore[arg-type]
+        max_epochs=options.epochs,
+        callbacks=callbacks,
+        logger=False,
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        deterministic="warn",
+        default_root_dir=run.path,
+    )
+
+
+def _load_best(trainer: L.Trainer, net: LoopyNet) -> None:
+    best = next(
+        callback
+        for callback in trainer.callbacks  # type: ignore[attr-defined]
+        if isinstance(callback, ModelCheckpoint) and callback.monitor
+    )
+    state = torch.load(best.best_model_path, weights_only=True)["state_dict"]
+    net.load_state_dict({k[4:]: v for k, v in state.items() if k.startswith("net.")})
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's advice off the terminal: about hardware, data workers and log folders."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            warnings.filterwarnings("ignore", category=UserWarning, message=".*dataloader.*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

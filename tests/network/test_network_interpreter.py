@@ -1,0 +1,102 @@
+"""Random networks against an evaluator that knows only what a document means."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference.interpreter import Interpreter
+from reference.strategies import documents
+from reference.values import (
+    assert_all_close,
+    assert_close,
+    gradients,
+    random_input,
+    random_net,
+    weighed,
+)
+
+from loopynet import Each, LoopyNet, LoopyNetWarning, NetworkSpec
+
+
+def interpreter(document, net: LoopyNet, x: torch.Tensor, unrolls: int | None = None):
+    named = dict(net.named_parameters())
+    tensors = {
+        key: value.detach().clone().requires_grad_(key in named)
+        for key, value in net.state_dict().items()
+    }
+    shapes = {edge.name: edge.signal_shape for edge in net.graph.loops}
+    return Interpreter(
+        document, tensors, x, training=net.training, initial_shapes=shapes, unrolls=unrolls
+    )
+
+
+@settings(deadline=None, max_examples=80)
+@given(document=documents(), training=st.booleans(), tied=st.booleans())
+def test_outputs_gradients_and_statistics(document, training, tied):
+    document["unroll"]["tied"] = tied
+    net = random_net(NetworkSpec.model_validate(document)).train(training)
+    x, same = random_input(net).requires_grad_(), random_input(net).requires_grad_()
+    reference = interpreter(document, net, same)
+    wanted = reference.logits(document.get("readout", "last"))
+    logits = net(x)
+    assert_close(logits, wanted, "logits")
+    weighed(wanted).backward()
+    weighed(logits).backward()
+    wanted_gradients = {
+        key: torch.zeros_like(value) if value.grad is None else value.grad
+        for key, value in reference.tensors.items()
+        if value.requires_grad
+    }
+    assert_all_close(gradients(net), wanted_gradients, 1e-9)
+    assert_close(x.grad, same.grad, "the input's gradient", 1e-9)
+    for key, value in net.named_buffers():
+        assert_close(value, reference.tensors[key], key)
+
+
+@settings(deadline=None, max_examples=50)
+@given(document=documents())
+def test_trace_has_every_activation(document):
+    net = random_net(NetworkSpec.model_validate(document)).eval()
+    x = random_input(net)
+    reference = interpreter(document, net, x)
+    reference.logits("each")
+    assert_all_close(net.trace(x), reference.trace)
+
+
+@settings(deadline=None, max_examples=50)
+@given(document=documents(least_loops=1, least_steps=2), unrolls=st.integers(1, 6))
+def test_other_numbers_of_unrolls_than_trained(document, unrolls):
+    net = random_net(NetworkSpec.model_validate(document)).eval()
+    x = random_input(net)
+    reference = interpreter(document, net, x, unrolls)
+    if unrolls > net.graph.steps:
+        with pytest.warns(LoopyNetWarning, match=f"running {unrolls} unrolls"):
+            logits = net(x, unrolls=unrolls, readout=Each())
+    else:
+        logits = net(x, unrolls=unrolls, readout=Each())
+    assert len(logits) == unrolls
+    assert_close(logits, reference.logits("each"), "logits")
+
+
+def test_the_interpreter_notices_a_wrong_value():
+    document = {
+        "input": {"shape": [2]},
+        "layers": {"a": {"type": "dense", "units": 2}, "b": {"type": "dense", "units": 2}},
+        "main": ["a", "b"],
+        "loops": {"l": {"from": "b", "to": "a", "fit": "error"}},
+        "unroll": {"steps": 3},
+    }
+    net = random_net(NetworkSpec.model_validate(document)).eval()
+    x = random_input(net)
+    reference = interpreter(document, net, x)
+    wanted = reference.logits("last")
+    a, b = (net.layers[name].op for name in "ab")
+    first = b(a(x))
+    assert_close(wanted, b(a(x + b(a(x + first)))), "by formula")
+    assert math.isclose(wanted.sum().item(), net(x).sum().item())
+    with torch.no_grad():
+        net.layers["b"].op.bias.add_(1e-6)
+    with pytest.raises(AssertionError, match="logits differs"):
+        assert_close(net(x), wanted, "logits")

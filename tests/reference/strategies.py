@@ -1,0 +1,238 @@
+"""Hypothesis strategies: random documents that describe valid networks, and the features they have.
+
+A document is what a YAML file holds, with nothing filled in. Small on purpose: images of at most
+6x6 pixels, few channels, at most four unrolls.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from loopynet import NetworkSpec, SpecError, build_graph
+from loopynet.spec.read import parse_spec
+
+Document = dict[str, Any]
+
+MERGES = ("sum", "mul", "mean", "max", "concat", "modulate", "gain", "gate")
+ACTIVATIONS = (
+    "linear",
+    "relu",
+    "tanh",
+    "sigmoid",
+    {"type": "leaky_relu", "negative_slope": 0.2},
+    {"type": "elu", "alpha": 0.7},
+    {"type": "prelu", "init": 0.3},
+    "softplus",
+)
+_WEIGHTED = {"conv2d", "conv_transpose2d", "dense"}
+
+
+@st.composite
+def norms(draw: st.DrawFn) -> Document:
+    """A norm with all that it does over time; eps is large, so that nothing is amplified."""
+    kind = draw(st.sampled_from(("batch", "group", "layer", "none")))
+    norm: Document = {"type": kind, "eps": draw(st.sampled_from((1e-2, 0.1)))}
+    norm["over_time"] = draw(st.sampled_from(("shared", "per_step", "per_step_statistics")))
+    if kind == "batch" and draw(st.booleans()):
+        norm["momentum"] = draw(st.sampled_from((0.25, 1.0)))
+    return norm
+
+
+def _conv(draw: st.DrawFn) -> Document:
+    return {
+        "filters": draw(st.sampled_from((1, 2, 4))),
+        "size": draw(st.sampled_from((1, 2, 3, [1, 3]))),
+        "stride": draw(st.sampled_from((1, 1, 2))),
+        "padding": draw(st.sampled_from(("same", "same", "valid", 1))),
+        "bias": draw(st.booleans()),
+    }
+
+
+def _pool(draw: st.DrawFn) -> Document:
+    options: Document = {"mode": draw(st.sampled_from(("max", "mean")))}
+    if draw(st.booleans()):
+        options |= {"size": 3, "stride": draw(st.sampled_from((1, 2))), "padding": "same"}
+    return options
+
+
+OPTIONS = {
+    "conv2d": _conv,
+    "conv_transpose2d": _conv,
+    "dense": lambda draw: {"units": draw(st.integers(2, 5)), "bias": draw(st.booleans())},
+    "maxout": lambda draw: {"pieces": draw(st.sampled_from((1, 2)))},
+    # A random mask differs between two networks whatever else is equal: the rate must be 0.
+    "dropout": lambda draw: {"rate": 0, "spatial": draw(st.booleans())},
+    "norm": lambda draw: {
+        "kind": draw(st.sampled_from(("batch", "group", "layer"))),
+        "over_time": draw(st.sampled_from(("shared", "per_step", "per_step_statistics"))),
+        "eps": 0.1,
+    },
+    "identity": lambda draw: {},
+    "pool2d": _pool,
+    "global_pool": lambda draw: {"mode": draw(st.sampled_from(("max", "mean")))},
+    "upsample": lambda draw: {"mode": draw(st.sampled_from(("nearest", "bilinear", "bicubic")))},
+}
+"""Every layer type and how its options are drawn."""
+
+
+@st.composite
+def layers(draw: st.DrawFn, kinds: tuple[str, ...] = tuple(OPTIONS)) -> Document:
+    """One layer's options."""
+    kind = draw(st.sampled_from(kinds))
+    layer = {"type": kind, **OPTIONS[kind](draw)}
+    if draw(st.booleans()):
+        layer["activation"] = draw(st.sampled_from(ACTIVATIONS))
+    if kind in _WEIGHTED and draw(st.integers(0, 4)) == 0:
+        layer["norm"] = draw(norms())
+    return layer
+
+
+def valid(document: Document) -> bool:
+    """Say whether the document describes a network."""
+    try:
+        build_graph(NetworkSpec.model_validate(document))
+    except SpecError:
+        return False
+    return True
+
+
+def _main_stack(draw: st.DrawFn, document: Document) -> None:
+    """Append two to five layers, and one that gives logits."""
+    stack, main = document["layers"], document["main"]
+    for i in range(1, draw(st.sampled_from((4, 5, 3, 2))) + 1):
+        stack[f"l{i}"] = draw(layers())
+        main.append(f"l{i}")
+        ends = {**stack, "end": {"type": "dense", "units": 2}}
+        if not valid({**document, "layers": ends, "main": [*main, "end"]}):
+            stack[f"l{i}"] = {"type": "identity", "activation": draw(st.sampled_from(ACTIVATIONS))}
+    if draw(st.integers(0, 3)) == 0:
+        stack["last"] = {"type": "global_pool"}
+        if valid({**document, "main": [*main, "last"]}):
+            main.append("last")
+            return
+    stack["last"] = {"type": "dense", "units": 3}
+    main.append("last")
+
+
+def _edge(draw: st.DrawFn, document: Document, kind: str, name: str) -> None:
+    """Add a loop or skip that is valid, if need be by a learned projection."""
+    main = document["main"]
+    places = ["input", *main] if kind == "skips" else main
+    first = draw(st.integers(0, len(places) - (2 if kind == "skips" else 1)))
+    second = draw(st.integers(first + (kind == "skips"), len(places) - 1))
+    ends = (places[first], places[second]) if kind == "skips" else (places[second], places[first])
+    edge: Document = {"from": ends[0], "to": ends[1], "merge": draw(st.sampled_from(MERGES))}
+    edge["fit"] = draw(st.sampled_from(("error", "resize", "project")))
+    if kind == "loops":
+        edge["delay"] = draw(st.integers(1, max(1, min(3, document["unroll"]["steps"] - 1))))
+        edge["initial"] = draw(st.sampled_from(("absent", "zero", "one", None)))
+        if edge["merge"] == "concat" and edge["initial"] == "absent":
+            edge["initial"] = "one"
+    through = {f"{name}_{i}": draw(layers()) for i in range(draw(st.sampled_from((0, 0, 1, 2))))}
+    edge["through"] = list(through)
+    own = {"merge": edge["merge"], "fit": edge["fit"]}
+    plain = {layer: {"type": "identity"} for layer in through}
+    for change, on_way in (
+        (own, through),
+        ({**own, "fit": "project"}, through),
+        ({**own, "fit": "project"}, plain),
+        ({"merge": "sum", "fit": "project"}, plain),
+    ):
+        added = {
+            "layers": {**document["layers"], **on_way},
+            kind: {**document.get(kind, {}), name: {**edge, **change}},
+        }
+        if valid({**document, **added}):
+            document.update(added)
+            return
+    raise AssertionError(f"no valid edge {edge} in {document}")
+
+
+@st.composite
+def documents(draw: st.DrawFn, *, least_loops: int = 0, least_steps: int = 1) -> Document:
+    """A random valid document."""
+    image = draw(st.integers(0, 5)) > 0
+    channels = draw(st.integers(1, 3))
+    shape = [channels, draw(st.integers(3, 6)), draw(st.integers(3, 6))] if image else [4]
+    document: Document = {
+        "input": {"shape": shape},
+        "layers": {},
+        "main": [],
+        "unroll": {"steps": draw(st.integers(least_steps, 4))},
+    }
+    if draw(st.booleans()):
+        document["norm"] = draw(norms())
+    _main_stack(draw, document)
+    for i in range(draw(st.sampled_from((0, 1, 2)))):
+        _edge(draw, document, "skips", f"skip_{i}")
+    for i in range(max(least_loops, draw(st.sampled_from((3, 2, 1, 2, 3, 0))))):
+        _edge(draw, document, "loops", f"loop_{i}")
+    if draw(st.booleans()):
+        document["readout"] = "each"
+    return document
+
+
+def specs(**limits: int) -> st.SearchStrategy[NetworkSpec]:
+    """A random valid NetworkSpec."""
+    return documents(**limits).map(NetworkSpec.model_validate)
+
+
+def features(document: Document) -> set[str]:
+    """Return what a document has, to check that the random ones have everything."""
+    main, steps = document["main"], document["unroll"]["steps"]
+    loops, skips = document.get("loops", {}), document.get("skips", {})
+    found = {f"layer {layer['type']}" for layer in document["layers"].values()}
+    found |= {f"steps {steps}", f"readout {document.get('readout', 'last')}"}
+    found |= {f"loops {len(loops)}", f"skips {len(skips)}"}
+    found.add("image" if len(document["input"]["shape"]) == 3 else "vector")
+    norm = document.get("norm")
+    found.add(f"norm {norm['type']} {norm['over_time']}" if norm else "norm absent")
+    for kind, edges in (("loop", loops), ("skip", skips)):
+        for edge in edges.values():
+            found |= {f"{kind} merge {edge['merge']}", f"{kind} fit {edge['fit']}"}
+            found.add(f"{kind} through {len(edge['through'])}")
+    if steps > 1:
+        found |= {f"delay {e['delay']}" for e in loops.values()}
+        found |= {f"initial {e['initial']}" for e in loops.values()}
+        spans = [(main.index(e["to"]), main.index(e["from"])) for e in loops.values()]
+        found |= {"self loop" for to, source in spans if to == source}
+        pairs = [(a, b) for i, a in enumerate(spans) for b in spans[:i]]
+        found |= {"same target" for a, b in pairs if a[0] == b[0]}
+        for a, b in (*pairs, *((b, a) for a, b in pairs)):
+            if a[0] < b[0] <= b[1] < a[1]:
+                found.add("nested")
+            if a[0] < b[0] <= a[1] < b[1]:
+                found.add("crossing")
+    if any(edge["from"] == "input" for edge in skips.values()):
+        found.add("skip from input")
+    return found
+
+
+EVERY_FEATURE = (
+    {f"layer {kind}" for kind in OPTIONS}
+    | {f"{kind} merge {merge}" for kind in ("loop", "skip") for merge in MERGES}
+    | {f"{kind} fit {fit}" for kind in ("loop", "skip") for fit in ("error", "resize", "project")}
+    | {f"{kind} through {n}" for kind in ("loop", "skip") for n in range(3)}
+    | {f"steps {n}" for n in range(1, 5)}
+    | {f"loops {n}" for n in range(4)}
+    | {f"skips {n}" for n in range(3)}
+    | {f"delay {n}" for n in range(1, 4)}
+    | {f"initial {start}" for start in ("absent", "zero", "one", None)}
+    | {
+        f"norm {kind} {over_time}"
+        for kind in ("none", "batch", "group", "layer")
+        for over_time in ("shared", "per_step", "per_step_statistics")
+    }
+    | {"norm absent", "image", "vector", "readout last", "readout each"}
+    | {"self loop", "same target", "nested", "crossing", "skip from input"}
+)
+"""What the random documents must have among them."""
+
+
+def tiny(text: str, **changes: Any) -> NetworkSpec:
+    """Return the spec of YAML text with top-level keys replaced."""
+    spec = parse_spec(text)
+    document = spec.model_dump(by_alias=True, exclude_unset=True)
+    return NetworkSpec.model_validate({**document, **changes}) if changes else spec
