@@ -2,6 +2,7 @@
 
 from loopynet.graph import build_graph
 from loopynet.spec import parse_spec
+from loopynet.zoo import load_spec
 
 CROSSING = """
 name: crossing
@@ -35,6 +36,11 @@ norm: {type: batch, over_time: per_step}
 
 def graph_of(text):
     return build_graph(parse_spec(text))
+
+
+def published(*overrides):
+    """Return the graph of the zoo's cifar10-loopy, with changes such as "unroll.steps=1"."""
+    return build_graph(load_spec("cifar10-loopy", overrides))
 
 
 def chain(length, loops="", skips="", steps=3):

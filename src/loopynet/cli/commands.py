@@ -77,7 +77,7 @@ def run_describe(options: argparse.Namespace) -> int:
     spec, graph = _checked(options, memory=False)
     from loopynet.describe import render
 
-    render(graph, _console(), spec.training.batch_size, unicode=not options.ascii)
+    render(graph, _console(), spec.training.batch_size)
     return 0
 
 

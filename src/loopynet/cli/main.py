@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _show_warning(message: Warning | str, *_: object) -> None:
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     print(f"loopynet: warning: {message}", file=sys.stderr)
 
 
@@ -114,8 +114,7 @@ def _predict(commands: Commands) -> None:
 
 def _describe(commands: Commands) -> None:
     text = "show layers, shapes, loops, parameters and arithmetic"
-    parser = _spec_command(commands, "describe", text)
-    parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+    _spec_command(commands, "describe", text)
 
 
 def _check(commands: Commands) -> None:

@@ -77,10 +77,11 @@ class Batches:
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        # the order is fixed here, not at the first batch: `set_epoch` may be called in between
+        # A generator: the order is drawn with the first batch, since Lightning, when it continues a
+        # run, makes the iterator before it tells the epoch.
         order = self._order().to(self.images.pixels.device)
-        starts = range(0, len(self) * self.batch_size, self.batch_size)
-        return (self._batch(order[start : start + self.batch_size]) for start in starts)
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
+            yield self._batch(order[start : start + self.batch_size])
 
     def _order(self) -> Tensor:
         if not self.shuffle:

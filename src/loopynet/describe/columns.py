@@ -14,11 +14,13 @@ def assign_columns(spans: Sequence[Span]) -> list[int]:
     No assignment has fewer columns. Among those tried, the one with the fewest crossings is taken,
     then the one that stays nearest to the layers.
     """
+    every = range(len(spans))
+    deepest = max((sum(overlap(s, (row, row)) for s in spans) for row, _ in spans), default=0)
+    inwards = range(deepest - 1, -1, -1)
     found = [
-        _first_fit(spans, sorted(range(len(spans)), key=lambda i: spans[i])),
-        _first_fit(spans, sorted(range(len(spans)), key=lambda i: spans[i][1] - spans[i][0])),
-        _outermost_fit(spans, sorted(range(len(spans)), key=lambda i: spans[i])),
-        _outermost_fit(spans, sorted(range(len(spans)), key=lambda i: -spans[i][1])),
+        _fit(spans, sorted(every, key=lambda i: spans[i][1] - spans[i][0]), every),
+        _fit(spans, sorted(every, key=lambda i: spans[i][0]), inwards),
+        _fit(spans, sorted(every, key=lambda i: -spans[i][1]), inwards),
     ]
     return min(found, key=lambda columns: _price(spans, columns))
 
@@ -42,24 +44,13 @@ def _price(spans: Sequence[Span], columns: Sequence[int]) -> tuple[int, int, int
     return max(columns, default=-1), crossings(spans, columns), sum(columns)
 
 
-def _first_fit(spans: Sequence[Span], order: Sequence[int]) -> list[int]:
-    """Give each span in turn the innermost free column; least columns if ordered by first row."""
+def _fit(spans: Sequence[Span], order: Sequence[int], choices: Sequence[int]) -> list[int]:
+    """Give each span in turn the first of the choices that no span beside it has.
+
+    In the order of first or last rows, as many columns as spans share a row are always enough.
+    """
     columns = [-1] * len(spans)
     for i in order:
-        taken = _taken(spans, columns, i)
-        columns[i] = next(c for c in range(len(spans)) if c not in taken)
+        taken = {c for c, s in zip(columns, spans, strict=True) if overlap(s, spans[i])}
+        columns[i] = next(c for c in choices if c not in taken)
     return columns
-
-
-def _outermost_fit(spans: Sequence[Span], order: Sequence[int]) -> list[int]:
-    """Give each span in turn the outermost free one of the least possible number of columns."""
-    width = max((sum(overlap(s, (row, row)) for s in spans) for row, _ in spans), default=0)
-    columns = [-1] * len(spans)
-    for i in order:
-        taken = _taken(spans, columns, i)
-        columns[i] = next(c for c in reversed(range(width)) if c not in taken)
-    return columns
-
-
-def _taken(spans: Sequence[Span], columns: Sequence[int], i: int) -> set[int]:
-    return {c for c, span in zip(columns, spans, strict=True) if overlap(span, spans[i])}

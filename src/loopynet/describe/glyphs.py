@@ -41,17 +41,18 @@ class Glyphs:
 
     def text(self, words: str) -> str:
         """Return a text in the characters that may be used."""
-        return words.translate(str.maketrans(dict(self.words)))
+        for character, plain in self.words.items():
+            words = words.replace(character, plain)
+        return words
 
 
 def _cells(lines: str, down: str, up: str) -> dict[int, str]:
     """Return the characters by directions: vertical, horizontal and crossing; the two corners."""
-    vertical, horizontal, crossing = lines
     return {
         0: " ",
-        UP | DOWN: vertical,
-        IN | OUT: horizontal,
-        UP | DOWN | IN | OUT: crossing,
+        UP | DOWN: lines[0],
+        IN | OUT: lines[1],
+        UP | DOWN | IN | OUT: lines[2],
         DOWN | IN: down,
         UP | IN: up,
     }

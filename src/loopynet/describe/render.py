@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from rich import box
 from rich.console import Console
@@ -50,17 +50,20 @@ class _Column(Generic[R]):
 _WRAPPING_RANK = 3
 """Columns of a higher rank are left out before texts are wrapped, the others only after that."""
 
+_NARROWEST = 6
+"""The width that any column may be broken to where nothing else helps."""
+
 _LAYER_COLUMNS: tuple[_Column[LayerRow], ...] = (
     _Column("layer", lambda r: r.name),
-    _Column("on", lambda r: r.on_edge or "", rank=3),
+    _Column("on", lambda r: r.on_edge or "", rank=4),
     _Column("type and options", lambda r: r.summary, least=20),
     _Column("norm", lambda r: r.norm, rank=1),
-    _Column("input", lambda r: show(r.input_shape), rank=7),
-    _Column("output", lambda r: show(r.output_shape), rank=5),
+    _Column("input", lambda r: show(r.input_shape), rank=8),
+    _Column("output", lambda r: show(r.output_shape), rank=6),
     _Column("runs", lambda r: f"{r.runs:,}", right=True),
     _Column("params", lambda r: f"{r.parameters:,}", right=True),
-    _Column("statistics", lambda r: f"{r.statistics:,}", rank=6, right=True),
-    _Column("multiply-adds", lambda r: f"{r.multiply_adds:,}", rank=4, right=True),
+    _Column("statistics", lambda r: f"{r.statistics:,}", rank=7, right=True),
+    _Column("multiply-adds", lambda r: f"{r.multiply_adds:,}", rank=5, right=True),
     _Column("all runs", lambda r: f"{r.total_multiply_adds:,}", rank=2, right=True),
 )
 
@@ -139,14 +142,22 @@ def _fitting(console: Console, columns: Sequence[_Column[R]], rows: Sequence[R])
     kept = [column for column in columns if any(map(column.cell, rows))]
     while True:
         last = max(kept, key=lambda column: column.rank)
-        table = _table(kept, rows, wrapped=last.rank <= _WRAPPING_RANK)
-        fits = table.__rich_measure__(console, console.options).minimum <= console.width
-        if fits or last.rank == 0:
+        least = [_least(column, rows, wrapped=last.rank <= _WRAPPING_RANK) for column in kept]
+        table = _table(kept, least, rows)
+        if table.__rich_measure__(console, console.options).minimum <= console.width:
             return table
+        if last.rank == 0:  # Names may be long: break even those.
+            return _table(kept, [min(width, _NARROWEST) for width in least], rows)
         kept.remove(last)
 
 
-def _table(columns: Sequence[_Column[R]], rows: Sequence[R], *, wrapped: bool) -> Table:
+def _least(column: _Column[R], rows: Sequence[R], *, wrapped: bool) -> int:
+    """Return the width that a column needs at least."""
+    longest = max(len(column.title), *(len(column.cell(row)) for row in rows))
+    return min(column.least, longest) if wrapped and column.least else longest
+
+
+def _table(columns: Sequence[_Column[R]], least: Sequence[int], rows: Sequence[R]) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
@@ -154,16 +165,9 @@ def _table(columns: Sequence[_Column[R]], rows: Sequence[R], *, wrapped: bool) -
         show_edge=False,
         header_style="bold",
     )
-    for column in columns:
-        longest = max(len(column.title), *(len(column.cell(row)) for row in rows))
-        narrowed = wrapped and column.least is not None
-        table.add_column(
-            column.title,
-            justify="right" if column.right else "left",
-            no_wrap=not narrowed,
-            min_width=min(column.least or 0, longest) if narrowed else longest,
-            overflow="fold",
-        )
+    for column, width in zip(columns, least, strict=True):
+        justify: Literal["left", "right"] = "right" if column.right else "left"
+        table.add_column(column.title, justify=justify, min_width=width, overflow="fold")
     for row in rows:
         table.add_row(*(Text(column.cell(row)) for column in columns))
     return table
@@ -175,9 +179,7 @@ def _totals(summary: Summary) -> Table:
     table.add_column(justify="right", no_wrap=True)
     table.add_column()
     stored = f"{summary.numbers:,} with {summary.statistics:,} running statistics"
-    table.add_row(
-        "parameters", f"{summary.parameters:,}", stored if summary.statistics else ""
-    )
+    table.add_row("parameters", f"{summary.parameters:,}", stored if summary.statistics else "")
     table.add_row("multiply-adds", f"{summary.multiply_adds:,}", _work(summary))
     table.add_row(
         "memory",
@@ -190,8 +192,7 @@ def _totals(summary: Summary) -> Table:
 def _work(summary: Summary) -> str:
     """Return how the multiply-adds of one sample come about."""
     if summary.steps == 1:
-        return "for one sample"
+        return "per sample"
     return (
-        f"for one sample, {summary.unroll_multiply_adds:,} per unroll; "
-        f"{summary.ratio:.2f}x those at k = 1"
+        f"per sample, {summary.unroll_multiply_adds:,} per unroll; {summary.ratio:.2f} times k = 1"
     )

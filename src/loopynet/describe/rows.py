@@ -55,7 +55,7 @@ def arc_rows(rows: Sequence[Row], edge: Edge) -> tuple[int, int]:
     ends = [
         i
         for i, row in enumerate(rows)
-        if any(port and port.edge == edge for port in (row.left, row.right))
+        if any(port and port.edge.name == edge.name for port in (row.left, row.right))
     ]
     return ends[0], ends[-1]
 

@@ -74,9 +74,7 @@ def _node(row: Row, glyphs: Glyphs) -> str:
     return to_left if row.left else to_right if row.right else glyphs.stack
 
 
-def _layer_cells(
-    graph: Graph, row: Row, detail: Detail, longest_name: int
-) -> tuple[str, str, str]:
+def _layer_cells(graph: Graph, row: Row, detail: Detail, longest_name: int) -> tuple[str, str, str]:
     """Return a layer's name, words and output shape; nothing for a row without a layer."""
     if row.kind not in ("input", "layer"):
         return "", "", ""

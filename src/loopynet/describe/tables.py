@@ -99,7 +99,8 @@ class Summary:
         unroll_multiply_adds: of one sample, in one pass through the loopy section.
         head_multiply_adds: of one sample, in one run of the part after the loops.
         multiply_adds: of one sample, in one forward pass with all its unrolls.
-        ratio: of these to what the same layers cost at k = 1, where no loop runs.
+        ratio: of these to what the same layers cost at k = 1, where no loop runs; layers whose
+            input a loop widens (merge: concat) are counted at that width.
         batch_size: that the memory is estimated for.
         training_bytes: estimate of the memory of a training step.
     """

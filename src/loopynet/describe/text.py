@@ -13,7 +13,8 @@ def draw_text(graph: Graph, unicode: bool = True, width: int = 100) -> str:
 
     The main stack runs from the input at the top to the logits, a row for each layer with its
     name, type, options and output shape. A loop is an arc on the left with its arrow at its
-    target, a skip is one on the right; each stands beside the merge where it joins.
+    target, a skip is one on the right; each stands beside the merge where it joins. Signals that
+    join one layer stand in the order of merging, skips before loops where a row has both.
 
     Args:
         graph: the network.

@@ -51,7 +51,7 @@ def norm_words(node: LayerNode, noun: str = "") -> str:
     norm = node.norm
     if norm.type == "none":
         return ""
-    groups = f" of {norm.groups} groups" if norm.type == "group" and norm.groups else ""
+    groups = f" ({norm.groups} groups)" if norm.type == "group" and norm.groups else ""
     over_time = "" if norm.over_time == "shared" or node.runs == 1 else f" {norm.over_time}"
     return f"{norm.type}{noun}{groups}{over_time.replace('_', ' ')}"
 
@@ -106,11 +106,15 @@ def _type_and_size(spec: LayerSpec) -> list[str]:
     options = dict(spec)
     head = [spec.type]
     head += [form.format(_value(k, options[k])) for k, form in _SIZES.items() if k in options]
-    counts = [form.format(_value(k, options[k])) for k, form in _COUNTS.items() if k in options]
+    counts = [_count(form, options[k]) for k, form in _COUNTS.items() if k in options]
     if len(head) == 1:
         head += counts[:1]
         del counts[:1]
     return [" ".join(head), *counts]
+
+
+def _count(form: str, value: object) -> str:
+    return form.format(value).removesuffix("s") if value == 1 else form.format(value)
 
 
 def _unusual(spec: LayerSpec) -> list[str]:

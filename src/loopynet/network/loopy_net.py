@@ -16,8 +16,9 @@ from loopynet.graph.nodes import INPUT, Section
 from loopynet.network.edge import Fit, Merge, initial_signal
 from loopynet.network.layer import Layer
 from loopynet.network.readout import READOUTS, Each, Readout
+from loopynet.network.weights import load_weights
 from loopynet.parts.shape import show
-from loopynet.spec import NetworkSpec
+from loopynet.spec import NetworkSpec, read_spec
 from loopynet.zoo import load_spec
 
 if TYPE_CHECKING:
@@ -57,6 +58,22 @@ class LoopyNet(nn.Module):
     def from_yaml(cls, spec: str | Path) -> LoopyNet:
         """Build the network of a YAML file, or of a zoo entry's name. Raises SpecError."""
         return cls(load_spec(spec))
+
+    @classmethod
+    def load(cls, run: str | Path) -> LoopyNet:
+        """Return the trained network of a run folder, in evaluation mode.
+
+        Args:
+            run: the folder's path, or its name under `runs/`.
+
+        Raises:
+            SpecError: config.yaml is missing or damaged.
+            RunError: the weights are missing, damaged, or those of another network.
+        """
+        folder = Path(run) if Path(run).is_dir() else Path("runs") / run
+        net = cls(read_spec(folder / "config.yaml"))
+        load_weights(net, folder / "model.safetensors")
+        return net.eval()
 
     def forward(
         self,

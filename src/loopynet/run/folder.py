@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from loopynet.data import Preprocessing
 from loopynet.errors import RunError
 from loopynet.network import LoopyNet
+from loopynet.network.weights import read_tensors
 from loopynet.spec import NetworkSpec, read_spec, to_yaml
 
 RUNS = Path("runs")
@@ -111,16 +111,12 @@ class RunFolder:
 
     def read_tensors(self, name: str) -> dict[str, Tensor]:
         """Return a safetensors file's tensors; raises RunError if it is missing or damaged."""
-        path = self.path / name
-        try:
-            return load_file(path)
-        except (OSError, SafetensorError) as error:
-            raise RunError(f"{path}: cannot be read ({error})") from None
+        return read_tensors(self.path / name)
 
     def _write_bytes(self, name: str, content: bytes) -> None:
         partial = self.path / f".{name}.partial"
         partial.write_bytes(content)
-        os.replace(partial, self.path / name)
+        partial.replace(self.path / name)
 
     def write_spec(self, spec: NetworkSpec) -> None:
         """Write config.yaml with every default."""
@@ -136,9 +132,7 @@ class RunFolder:
         Raises:
             RunError: the weights are missing, damaged, or those of another network.
         """
-        net = LoopyNet(self.spec())
-        load_weights(net, self.read_tensors("model.safetensors"), self.path / "model.safetensors")
-        return net.eval()
+        return LoopyNet.load(self.path)
 
     def preprocessing(self) -> Preprocessing:
         """Return what turns uint8 pixels into the network's inputs."""
@@ -152,22 +146,6 @@ class RunFolder:
 def run_path(name: str) -> Path:
     """Return the folder that a run's name or path stands for."""
     return Path(name) if os.sep in name or name in (".", "..") else RUNS / name
-
-
-def load_weights(net: LoopyNet, tensors: dict[str, Tensor], source: Path) -> None:
-    """Load a state dict; raises RunError that names what does not fit."""
-    wanted = net.state_dict()
-    for key in sorted(wanted.keys() | tensors.keys()):
-        if key not in tensors:
-            raise RunError(f'{source}: "{key}" is missing; these are weights of another network')
-        if key not in wanted:
-            raise RunError(f'{source}: "{key}" is unknown; these are weights of another network')
-        if wanted[key].shape != tensors[key].shape:
-            raise RunError(
-                f'{source}: "{key}" is {list(tensors[key].shape)}, and the network of config.yaml '
-                f"needs {list(wanted[key].shape)}"
-            )
-    net.load_state_dict(tensors)
 
 
 def _free_path(path: Path) -> Path:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import lightning as L
+import lightning
 import numpy as np
 import torch
 
@@ -28,7 +28,7 @@ COLUMNS = (
 """The columns of metrics.csv; `seconds` is the time since the epoch began, validation included."""
 
 
-class SeedEpochs(L.Callback):
+class SeedEpochs(lightning.Callback):
     """Seeds torch at the start of each epoch from the run's seed and the epoch's number.
 
     A run that is continued from the end of an epoch thus draws what it would have drawn.
@@ -37,7 +37,9 @@ class SeedEpochs(L.Callback):
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def on_train_epoch_start(self, trainer: L.Trainer, _: L.LightningModule) -> None:
+    def on_train_epoch_start(
+        self, trainer: lightning.Trainer, _: lightning.LightningModule
+    ) -> None:
         """Seed the epoch."""
         torch.manual_seed(mix(self.seed, trainer.current_epoch))
 
@@ -47,7 +49,7 @@ def mix(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
-class EpochTable(L.Callback):
+class EpochTable(lightning.Callback):
     """Writes metrics.csv after each epoch, and says a line.
 
     Args:
@@ -58,7 +60,7 @@ class EpochTable(L.Callback):
     def __init__(self, run: RunFolder, say: Callable[[str], None]) -> None:
         self.run, self.say = run, say
         self.rows: list[dict[str, float | int | str]] = []
-        self._began = 0.0
+        self._began = self._rate = 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """Return the rows, which Lightning keeps in the checkpoint."""
@@ -68,12 +70,14 @@ class EpochTable(L.Callback):
         """Take the rows of a checkpoint."""
         self.rows = list(state_dict["rows"])
 
-    def on_train_epoch_start(self, trainer: L.Trainer, _: L.LightningModule) -> None:
-        """Note the time."""
-        del trainer
+    def on_train_epoch_start(
+        self, trainer: lightning.Trainer, _: lightning.LightningModule
+    ) -> None:
+        """Note the time and the learning rate, which the schedule changes at the epoch's end."""
         self._began = time.perf_counter()
+        self._rate = float(trainer.optimizers[0].param_groups[0]["lr"])
 
-    def on_train_epoch_end(self, trainer: L.Trainer, _: L.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
         """Add the epoch's row; validation has run already."""
         row = self._row(trainer)
         self.rows.append(row)
@@ -90,14 +94,14 @@ class EpochTable(L.Callback):
                 "fast)"
             )
 
-    def _row(self, trainer: L.Trainer) -> dict[str, float | int | str]:
+    def _row(self, trainer: lightning.Trainer) -> dict[str, float | int | str]:
         row: dict[str, float | int | str] = dict.fromkeys(COLUMNS, "")
         for name, value in trainer.callback_metrics.items():
             if name in row:
                 row[name] = float(value)
         row["epoch"] = trainer.current_epoch + 1
         row["step"] = trainer.global_step
-        row["learning_rate"] = float(trainer.optimizers[0].param_groups[0]["lr"])
+        row["learning_rate"] = self._rate
         row["seconds"] = round(time.perf_counter() - self._began, 3)
         return row
 

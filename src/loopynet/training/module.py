@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import lightning as L
+import lightning
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from loopynet.spec import TrainingSpec
 from loopynet.training.loss import loss_over_time
 
 
-class LoopyModule(L.LightningModule):
+class LoopyModule(lightning.LightningModule):
     """A LoopyNet with its loss and optimizer, for any Lightning Trainer.
 
     Logs `train_loss`, `train_accuracy`, `validation_loss` and `validation_accuracy` per epoch; the

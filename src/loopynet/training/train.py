@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import lightning as L
+import lightning
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
 
@@ -143,7 +143,7 @@ def _fit(
 
 
 def _run_trainer(
-    trainer: L.Trainer, net: LoopyNet, data: ImageData, resumed: RunFolder | None
+    trainer: lightning.Trainer, net: LoopyNet, data: ImageData, resumed: RunFolder | None
 ) -> bool:
     """Train; returns whether the user interrupted it (Lightning then exits)."""
     options = net.spec.training
@@ -171,10 +171,10 @@ def _run_trainer(
 
 def _trainer(
     net: LoopyNet, data: ImageData, run: RunFolder, table: EpochTable, *, progress: bool
-) -> L.Trainer:
+) -> lightning.Trainer:
     options = net.spec.training
     folder = run.checkpoint.parent
-    callbacks: list[L.Callback] = [SeedEpochs(options.seed), table]
+    callbacks: list[lightning.Callback] = [SeedEpochs(options.seed), table]
     if len(data.validation):
         callbacks.append(
             ModelCheckpoint(
@@ -196,11 +196,13 @@ def _trainer(
                 mode="min" if stopping.monitor == "validation_loss" else "max",
             )
         )
-    # Last of all, so that it holds the state of the others after the epoch.
-    callbacks.append(ModelCheckpoint(folder, "last", enable_version_counter=False))
+    # Last of all and after the whole epoch, so that it holds everything's state at the epoch's end.
+    callbacks.append(
+        ModelCheckpoint(folder, "last", enable_version_counter=False, save_on_train_epoch_end=True)
+    )
     if progress:
         callbacks.append(RichProgressBar(leave=False))
-    return L.Trainer(
+    return lightning.Trainer(
         accelerator="gpu" if options.device == "cuda" else options.device,
         devices=1,
         precision=PRECISIONS[options.precision],  # type: ignore[arg-type]
@@ -215,7 +217,7 @@ def _trainer(
     )
 
 
-def _load_best(trainer: L.Trainer, net: LoopyNet) -> None:
+def _load_best(trainer: lightning.Trainer, net: LoopyNet) -> None:
     best = next(
         callback
         for callback in trainer.callbacks  # type: ignore[attr-defined]

@@ -1,0 +1,176 @@
+import csv
+import json
+
+import pytest
+import torch
+from small_runs import small_spec
+
+from loopynet import LoopyNet, RunError, SpecError, to_yaml
+from loopynet.run import RunFolder
+from loopynet.training import resume, train
+
+
+def weights(run):
+    return run.read_tensors("model.safetensors")
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+def table(run):
+    with run.metrics.open() as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+def test_a_run_folder_holds_everything(tmp_path):
+    spec = small_spec()
+    said = []
+    result = train(spec, str(tmp_path / "run"), say=said.append)
+    run = result.run
+    assert {p.name for p in run.path.iterdir()} == {
+        "config.yaml", "metrics.csv", "results.json", "model.safetensors", "data.json",
+        "preprocessing.safetensors", "environment.json", "checkpoints",
+    }  # fmt: skip
+    assert {p.name for p in (run.path / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
+    assert to_yaml(run.spec(), resolved=True) == to_yaml(spec, resolved=True)
+    assert [row["epoch"] for row in table(run)] == ["1", "2", "3"]
+    assert len(said) == 3
+    assert "validation" in said[0]
+    environment = run.read_json("environment.json")
+    assert environment["seed"] == 0
+    assert environment["packages"]["torch"] == torch.__version__
+    results = run.read_json("results.json")
+    assert results["test"]["accuracy"] == result.test.accuracy > 0.5
+    assert results["test"]["images"] == 269
+    assert not results["interrupted"]
+
+
+def test_the_saved_network_gives_the_same_logits(tmp_path):
+    run = train(small_spec("training.epochs=1"), str(tmp_path / "run")).run
+    net, again = run.network(), LoopyNet.load(run.path)
+    x = torch.randn(5, 1, 8, 8)
+    assert torch.equal(net(x), again(x))
+    assert not again.training
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(tmp_path):
+    runs = [
+        train(small_spec("training.epochs=2", f"training.seed={s}"), str(tmp_path / str(i))).run
+        for i, s in enumerate((1, 1, 2))
+    ]
+    assert same(weights(runs[0]), weights(runs[1]))
+    assert table(runs[0]) == table(runs[1])
+    assert not same(weights(runs[0]), weights(runs[2]))
+
+
+@pytest.mark.parametrize("stop_after", [2, 3])
+def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path, stop_after):
+    spec = small_spec(
+        "layers.pool={type: dropout, rate: 0.3}",
+        "training.learning_rate_schedule=cosine",
+        "training.epochs=4",
+    )
+    whole = train(spec, str(tmp_path / "whole")).run
+    lines = []
+
+    def interrupt(line):
+        lines.append(line)
+        if len(lines) == stop_after:
+            raise KeyboardInterrupt
+
+    stopped = train(spec, str(tmp_path / "stopped"), say=interrupt)
+    assert stopped.interrupted
+    assert stopped.test is None
+    assert (stopped.run.path / "model.safetensors").is_file()
+    assert stopped.run.read_json("results.json")["interrupted"]
+    again = resume(stopped.run)
+    assert not again.interrupted
+    assert same(weights(whole), weights(again.run))
+    assert table(whole) == table(again.run)
+
+
+def test_a_finished_run_is_not_continued(tmp_path):
+    run = train(small_spec("training.epochs=1"), str(tmp_path / "run")).run
+    with pytest.raises(RunError, match="finished"):
+        resume(run)
+
+
+def test_a_run_folder_is_never_overwritten(tmp_path):
+    train(small_spec("training.epochs=1"), str(tmp_path / "run"))
+    with pytest.raises(RunError, match="exists already"):
+        train(small_spec("training.epochs=1"), str(tmp_path / "run"))
+
+
+def test_names_are_numbered_when_taken(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    spec = small_spec()
+    assert [RunFolder.create(None, spec).path.name for _ in range(3)] == [
+        "digits-loopy", "digits-loopy-2", "digits-loopy-3",
+    ]  # fmt: skip
+
+
+def test_nothing_is_written_for_a_spec_that_cannot_run(tmp_path):
+    spec = small_spec("training.batch_size=900000000")
+    with pytest.raises(SpecError, match=r"smaller training\.batch_size"):
+        train(spec, str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_keep_best_keeps_the_weights_of_the_best_epoch(tmp_path):
+    changes = ("training.keep=best", "training.learning_rate=0.02", "training.epochs=6")
+    result = train(small_spec(*changes), str(tmp_path / "run"))
+    best = max(float(row["validation_accuracy"]) for row in table(result.run))
+    assert result.validation.accuracy == pytest.approx(best, abs=1e-6)
+    assert result.run.read_json("results.json")["kept"] == "best on validation"
+
+
+def test_early_stopping_stops(tmp_path):
+    changes = ("training.early_stopping={patience: 1, min_delta: 100}", "training.epochs=20")
+    run = train(small_spec(*changes), str(tmp_path / "run")).run
+    assert len(table(run)) == 2
+
+
+def test_a_diverging_run_is_named(tmp_path):
+    changes = ("training.optimizer=sgd", "training.learning_rate=1.0e+30", "norm=none")
+    with pytest.raises(RunError, match="the loss became"):
+        train(small_spec(*changes), str(tmp_path / "run"))
+
+
+def test_the_schedule_and_warm_up_reach_the_table(tmp_path):
+    changes = ("training.warmup_epochs=1", "training.learning_rate_schedule=cosine",
+               "training.epochs=3")  # fmt: skip
+    rates = [float(row["learning_rate"]) for row in table(train(
+        small_spec(*changes), str(tmp_path / "run")).run)]  # fmt: skip
+    assert rates == pytest.approx([0.0005, 0.001, 0.0005], rel=1e-6)
+
+
+def test_loss_over_all_unrolls_makes_the_first_unroll_useful(tmp_path):
+    every = train(
+        small_spec("readout=each", "loss.steps=all", "training.epochs=6"), str(tmp_path / "all")
+    ).test
+    last = train(small_spec("training.epochs=6"), str(tmp_path / "last")).test
+    assert every.accuracies[0] > last.accuracies[0] + 0.1
+    assert len(last.accuracies) == len(every.accuracies) == 3
+
+
+def test_damaged_weights_are_named(tmp_path):
+    run = train(small_spec("training.epochs=1"), str(tmp_path / "run")).run
+    file = run.path / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(RunError, match=r"model\.safetensors: cannot be read"):
+        run.network()
+
+
+def test_weights_of_another_network_are_named(tmp_path):
+    run = train(small_spec("training.epochs=1"), str(tmp_path / "run")).run
+    run.write_spec(small_spec("layers.conv_3.filters=9", "layers.conv_2.filters=9",
+                              "layers.conv_1.filters=9"))  # fmt: skip
+    with pytest.raises(RunError, match=r"layers\.conv_1\.norm\.bias"):
+        run.network()
+
+
+def test_results_are_plain_json(tmp_path):
+    run = train(small_spec("training.epochs=1"), str(tmp_path / "run")).run
+    for name in ("results.json", "data.json", "environment.json"):
+        assert json.loads((run.path / name).read_text())
