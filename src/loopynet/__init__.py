@@ -12,6 +12,18 @@ if TYPE_CHECKING:
     from loopynet.errors import DataError, LoopyNetError, LoopyNetWarning, RunError, SpecError
     from loopynet.graph import build_graph
     from loopynet.network import Each, Last, LoopyNet
+    from loopynet.parts.layers import (
+        Conv2d,
+        ConvTranspose2d,
+        Dense,
+        Dropout,
+        GlobalPool,
+        Identity,
+        Maxout,
+        Norm,
+        Pool2d,
+        Upsample,
+    )
     from loopynet.spec import Loop, NetworkSpec, Skip, parse_spec, read_spec, to_yaml, write_spec
     from loopynet.zoo import load_spec, zoo_names
 
@@ -19,6 +31,18 @@ _HOMES = {
     "errors": ("DataError", "LoopyNetError", "LoopyNetWarning", "RunError", "SpecError"),
     "graph": ("build_graph",),
     "network": ("Each", "Last", "LoopyNet"),
+    "parts.layers": (
+        "Conv2d",
+        "ConvTranspose2d",
+        "Dense",
+        "Dropout",
+        "GlobalPool",
+        "Identity",
+        "Maxout",
+        "Norm",
+        "Pool2d",
+        "Upsample",
+    ),
     "spec": ("Loop", "NetworkSpec", "Skip", "parse_spec", "read_spec", "to_yaml", "write_spec"),
     "zoo": ("load_spec", "zoo_names"),
 }
@@ -26,17 +50,27 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __version__ = "0.1.0.dev0"
 __all__ = [
+    "Conv2d",
+    "ConvTranspose2d",
     "DataError",
+    "Dense",
+    "Dropout",
     "Each",
+    "GlobalPool",
+    "Identity",
     "Last",
     "Loop",
     "LoopyNet",
     "LoopyNetError",
     "LoopyNetWarning",
+    "Maxout",
     "NetworkSpec",
+    "Norm",
+    "Pool2d",
     "RunError",
     "Skip",
     "SpecError",
+    "Upsample",
     "build_graph",
     "load_spec",
     "parse_spec",

@@ -2,10 +2,10 @@
 
 import pytest
 from hypothesis import given, settings
-from reference.strategies import documents, tiny
 
 from loopynet import NetworkSpec, SpecError, build_graph
 from loopynet.parts.norms import NormSpec
+from reference.strategies import documents, tiny
 
 EXAMPLE = """
 input: {shape: [3, 8, 8]}
@@ -154,12 +154,14 @@ norm: {type: batch, momentum: 0.5}
 
 
 def test_the_last_layer_may_have_a_norm_of_its_own():
-    graph = build_graph(tiny("""
+    graph = build_graph(
+        tiny("""
 input: {shape: [3]}
 layers: {fc: {type: dense, units: 2, norm: layer}}
 main: [fc]
 norm: {type: batch}
-"""))
+""")
+    )
     assert graph.layers["fc"].norm.type == "layer"
 
 
@@ -169,14 +171,16 @@ def test_initial(merge, initial):
     loops = {"back": {"from": "conv_1", "to": "conv_1", "merge": merge, "initial": initial}}
     loops["back"]["fit"] = "project"
     spec = tiny(EXAMPLE, loops=loops)
-    spec = NetworkSpec.model_validate({
-        **spec.model_dump(by_alias=True, exclude_unset=True),
-        "layers": {
-            name: {"type": layer.type, **layer.model_dump(exclude_unset=True)}
-            for name, layer in spec.layers.items()
-            if name not in {"way", "narrow"}
-        },
-    })
+    spec = NetworkSpec.model_validate(
+        {
+            **spec.model_dump(by_alias=True, exclude_unset=True),
+            "layers": {
+                name: {"type": layer.type, **layer.model_dump(exclude_unset=True)}
+                for name, layer in spec.layers.items()
+                if name not in {"way", "narrow"}
+            },
+        }
+    )
     if merge == "concat" and initial == "absent":
         with pytest.raises(SpecError) as caught:
             build_graph(spec)

@@ -3,10 +3,10 @@
 import pytest
 import torch
 from hypothesis import given, settings
-from reference.strategies import documents, tiny
-from reference.values import random_input, random_net
 
 from loopynet import NetworkSpec, SpecError, build_graph
+from reference.strategies import documents, tiny
+from reference.values import random_input, random_net
 
 
 @settings(deadline=None, max_examples=60)
@@ -14,7 +14,9 @@ from loopynet import NetworkSpec, SpecError, build_graph
 def test_inferred_shapes_are_those_that_come_out(document):
     net = random_net(NetworkSpec.model_validate(document)).eval()
     with torch.no_grad():
-        shapes = {name: tuple(value.shape[1:]) for name, value in net.trace(random_input(net)).items()}
+        shapes = {
+            name: tuple(value.shape[1:]) for name, value in net.trace(random_input(net)).items()
+        }
     graph = net.graph
     expected = {name: node.output_shape for name, node in graph.layers.items()}
     expected |= {edge.name: edge.merged_shape for edge in graph.edges}
@@ -111,9 +113,7 @@ def test_only_the_final_channels_must_fit_groups():
     ],
 )
 def test_a_misfit_names_both_shapes_and_a_remedy_that_works(edge, remedies):
-    layers = (
-        "  a: {type: conv2d, filters: 5}\n  b: {type: pool2d}\n  c: {type: dense, units: 2}"
-    )
+    layers = "  a: {type: conv2d, filters: 5}\n  b: {type: pool2d}\n  c: {type: dense, units: 2}"
     with pytest.raises(SpecError) as caught:
         build_graph(tiny(network(layers, f"{{back: {edge}}}")))
     assert caught.value.path == ("loops", "back")

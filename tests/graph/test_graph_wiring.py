@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from reference.strategies import tiny
 from torch import nn
 
 from loopynet import LoopyNet, NetworkSpec, SpecError, build_graph
+from reference.strategies import tiny
 
 BASE = """
 input: {shape: [4]}
@@ -40,8 +40,14 @@ def refused(**changes):
         ({"loops": {"l": {"from": "input", "to": "a"}}}, ("loops", "l", "from")),
         ({"loops": {"l": {"from": "c", "to": "a", "delay": 3}}}, ("loops", "l", "delay")),
         ({"loops": {"a": {"from": "c", "to": "a"}}}, ("loops", "a")),
-        ({"loops": {"l": {"from": "c", "to": "a", "through": ["b"]}}}, ("loops", "l", "through", 0)),
-        ({"loops": {"l": {"from": "c", "to": "a", "through": ["x"]}}}, ("loops", "l", "through", 0)),
+        (
+            {"loops": {"l": {"from": "c", "to": "a", "through": ["b"]}}},
+            ("loops", "l", "through", 0),
+        ),
+        (
+            {"loops": {"l": {"from": "c", "to": "a", "through": ["x"]}}},
+            ("loops", "l", "through", 0),
+        ),
         ({"skips": {"s": {"from": "b", "to": "a"}}}, ("skips", "s")),
         ({"skips": {"s": {"from": "b", "to": "b"}}}, ("skips", "s")),
         ({"skips": {"s": {"from": "a", "to": "input"}}}, ("skips", "s", "to")),

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+
+from loopynet import LoopyNet, load_spec
 from reference.handwritten import Norm, cifar10_loopy
 from reference.strategies import MERGES
 from reference.values import (
@@ -12,8 +14,6 @@ from reference.values import (
     random_net,
     weighed,
 )
-
-from loopynet import LoopyNet, load_spec
 
 NORMS = [
     ("none", "shared"),
@@ -66,7 +66,9 @@ def test_the_published_network_at_its_real_size(training):
 @pytest.mark.parametrize(("kind", "over_time"), NORMS)
 @pytest.mark.parametrize("merge", MERGES)
 def test_every_merge_with_every_norm(merge, kind, over_time, training):
-    net = published(f"loops.feedback.merge={merge}", f"norm={{type: {kind}, over_time: {over_time}}}")
+    net = published(
+        f"loops.feedback.merge={merge}", f"norm={{type: {kind}, over_time: {over_time}}}"
+    )
     options = {"merge": merge, "norm": Norm(kind, over_time)}
     compare(net, random_input(net, batch=2), training=training, **options)
 

@@ -6,6 +6,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from loopynet import Each, LoopyNet, LoopyNetWarning, NetworkSpec
 from reference.interpreter import Interpreter
 from reference.strategies import documents
 from reference.values import (
@@ -16,8 +18,6 @@ from reference.values import (
     random_net,
     weighed,
 )
-
-from loopynet import Each, LoopyNet, LoopyNetWarning, NetworkSpec
 
 
 def interpreter(document, net: LoopyNet, x: torch.Tensor, unrolls: int | None = None):

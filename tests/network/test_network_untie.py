@@ -6,6 +6,9 @@ import pytest
 import torch
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+
+from loopynet import Each, LoopyNet, NetworkSpec
+from loopynet.parts.layers import layer_types
 from reference.strategies import EVERY_FEATURE, MERGES, OPTIONS, documents, features, tiny
 from reference.values import (
     assert_all_close,
@@ -15,9 +18,6 @@ from reference.values import (
     random_net,
     weighed,
 )
-
-from loopynet import Each, LoopyNet, NetworkSpec
-from loopynet.parts.layers import layer_types
 
 COPY = re.compile(r"(layers|fits|merges)\.([^.@]+)@(\d+)\.(.+)")
 

@@ -169,7 +169,10 @@ class Interpreter:
                 mean, variance = x.mean(over), x.var(over, unbiased=False)
                 self._update(name, t, norm.get("momentum", 0.1), mean, x.var(over, unbiased=True))
             else:
-                mean, variance = self._set("running_mean", name, t), self._set("running_var", name, t)
+                mean, variance = (
+                    self._set("running_mean", name, t),
+                    self._set("running_var", name, t),
+                )
             x = (x - mean.view(wide)) / (variance.view(wide) + eps).sqrt()
         else:
             groups = 1 if norm["type"] == "layer" else norm.get("groups") or _groups(x.shape[1])

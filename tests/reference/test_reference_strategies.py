@@ -1,6 +1,7 @@
 """The random documents have every feature among them; otherwise the tests on them prove little."""
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
+
 from reference.strategies import EVERY_FEATURE, documents, features
 
 

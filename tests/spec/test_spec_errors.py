@@ -3,11 +3,11 @@
 from itertools import pairwise
 
 import pytest
-from reference.texts import EXAMPLE, graph_of, with_line
 
 from loopynet import SpecError, read_spec
 from loopynet.errors import did_you_mean
 from loopynet.graph import costs
+from reference.texts import EXAMPLE, graph_of, with_line
 
 COLUMNS, ROWS = 100, 24
 
@@ -187,7 +187,13 @@ MISTAKES = [
     (9, "main: [input, conv_1, conv_2, fc]", 9, "main.0", "the input is implied"),
     (9, "main: [conv_1, fc, conv_2]", 7, "layers.conv_2", "its input is [10]"),
     (8, "  fc: {type: conv2d, filters: 10}", 8, "layers.fc", "dense or global_pool"),
-    (8, "  fc: {type: dense, units: 10}\n  extra: {type: identity}", 9, "layers.extra", "no signal"),
+    (
+        8,
+        "  fc: {type: dense, units: 10}\n  extra: {type: identity}",
+        9,
+        "layers.extra",
+        "no signal",
+    ),
     (8, "  2fc: {type: dense, units: 10}", 8, "layers.2fc", "no valid name"),
     (
         11,

@@ -5,12 +5,12 @@ import contextlib
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from reference.texts import EXAMPLE, graph_of
 
 from loopynet import SpecError, load_spec, to_yaml
 from loopynet.spec.read import override
 from loopynet.spec.source import parse_source
 from loopynet.zoo import zoo_text
+from reference.texts import EXAMPLE, graph_of
 
 TEXTS = [
     EXAMPLE,
@@ -18,17 +18,10 @@ TEXTS = [
     to_yaml(load_spec("cifar10-loopy"), resolved=True),
 ]
 WORDS = st.sampled_from(
-    """ ~ null true 0 1 -1 2 3 7 0.5 -0.0 1e30 1e999 99999999999999999999 .nan [] {} [[]] [1] [a,a]
-    {a:} {type:[1]} {type:{}} *x &x [*x] << ' " ? | > % @ ` # : - , = input conv_1 fc concat project
-    resize gate each group layer dense conv2d conv_transpose2d pool2d maxout upsample global_pool
-    norm dropout identity same valid absent zero one !!int !!str !x through: template: activation:
-    norm: groups: padding: size: delay: initial: fit: merge: \\ \n \t \r \x85 \u2028 \ufeff ² ٣ ﬀ
-    """.split()
+    ["~", "null", "true", "0", "1", "-1", "2", "3", "7", "0.5", "-0.0", "1e30", "1e999", "99999999999999999999", ".nan", "[]", "{}", "[[]]", "[1]", "[a,a]", "{a:}", "{type:[1]}", "{type:{}}", "*x", "&x", "[*x]", "<<", "'", '"', "?", "|", ">", "%", "@", "`", "#", ":", "-", ",", "=", "input", "conv_1", "fc", "concat", "project", "resize", "gate", "each", "group", "layer", "dense", "conv2d", "conv_transpose2d", "pool2d", "maxout", "upsample", "global_pool", "norm", "dropout", "identity", "same", "valid", "absent", "zero", "one", "!!int", "!!str", "!x", "through:", "template:", "activation:", "norm:", "groups:", "padding:", "size:", "delay:", "initial:", "fit:", "merge:", "\\", "\ufeff", "²", "٣", "ﬀ"]
     + [" ", "\n", "\n  ", "\t", '"\\n"', '"\\0"', "[3, 8, 8]", "{type: conv2d, filters: 2}"]
 )
-changes = st.lists(
-    st.tuples(st.floats(0, 1), st.integers(0, 12), WORDS), min_size=1, max_size=4
-)
+changes = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 12), WORDS), min_size=1, max_size=4)
 
 
 def only_spec_errors(text: str) -> None:
@@ -79,9 +72,11 @@ def to_text(value) -> str:
         return "{" + ", ".join(f"{k}: {to_text(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(to_text, value)) + "]"
-    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if isinstance(
-        value, bool | None
-    ) else str(value)
+    return (
+        {None: "null", True: "true", False: "false"}.get(value, str(value))
+        if isinstance(value, bool | None)
+        else str(value)
+    )
 
 
 @pytest.mark.parametrize("text", TEXTS)

@@ -2,12 +2,12 @@
 
 import pytest
 from pydantic import ValidationError
-from reference.texts import EXAMPLE
 
 from loopynet import NetworkSpec, SpecError, parse_spec
 from loopynet.parts.layers import Conv2d, Dense, LayerSpec
 from loopynet.parts.norms import NormSpec
 from loopynet.spec.wiring import Loop, Skip, Unroll
+from reference.texts import EXAMPLE
 
 
 def document(**changes):
@@ -58,7 +58,13 @@ def test_defaults_are_the_published_protocol():
     assert (spec.training.learning_rate, spec.training.batch_size) == (1e-3, 32)
     assert (spec.training.epochs, spec.training.seed) == (24, 0)
     conv = Conv2d(filters=2)
-    assert (conv.size, conv.stride, conv.padding, conv.groups, conv.dilation) == (3, 1, "same", 1, 1)
+    assert (conv.size, conv.stride, conv.padding, conv.groups, conv.dilation) == (
+        3,
+        1,
+        "same",
+        1,
+        1,
+    )
     assert conv.init.plain() == "glorot_uniform"
     assert conv.bias_init.plain() == "zeros"
     assert conv.activation.plain() == "linear"

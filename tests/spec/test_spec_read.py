@@ -1,11 +1,11 @@
 """Reading files, and changes from the command line."""
 
 import pytest
-from reference.texts import EXAMPLE
 
 from loopynet import SpecError, parse_spec, read_spec
 from loopynet.spec.read import override, validate
 from loopynet.spec.source import parse_source
+from reference.texts import EXAMPLE
 
 SOURCE = parse_source(EXAMPLE, "net.yaml")
 

@@ -6,10 +6,10 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference.texts import EXAMPLE
 
 from loopynet import SpecError
 from loopynet.spec.source import parse_source, plain_value, read_source
+from reference.texts import EXAMPLE
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,10 @@ def test_the_document_may_hold_as_much_as_a_network_needs(tmp_path):
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.text("abc_ #:-'\"\n~019.e"),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.text("abc_~1", max_size=4), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text("abc_~1", max_size=4), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 

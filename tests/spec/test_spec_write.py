@@ -3,8 +3,6 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference.strategies import documents
-from reference.texts import EXAMPLE
 
 from loopynet import NetworkSpec, build_graph, parse_spec, read_spec, to_yaml, write_spec
 from loopynet.graph import costs
@@ -12,6 +10,8 @@ from loopynet.parts.layers import Conv2d, Dense
 from loopynet.spec.source import parse_source
 from loopynet.spec.write import resolved_document
 from loopynet.zoo import load_spec, zoo_names
+from reference.strategies import documents
+from reference.texts import EXAMPLE
 
 
 def check_round_trips(spec: NetworkSpec) -> None:

@@ -174,3 +174,39 @@ def test_results_are_plain_json(tmp_path):
     run = train(small_spec("training.epochs=1"), str(tmp_path / "run")).run
     for name in ("results.json", "data.json", "environment.json"):
         assert json.loads((run.path / name).read_text())
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ("training.early_stopping={patience: 2}", "training.early_stopping"),
+        ("training.keep=best", "training.keep"),
+        ("training.learning_rate_schedule=plateau", "training.learning_rate_schedule"),
+    ],
+)
+def test_options_that_need_validation_images_say_so(tmp_path, change, key):
+    spec = small_spec("data.split={train: 500, test: 100}", change)
+    with pytest.raises(SpecError, match=f"{key}: needs validation images"):
+        train(spec, str(tmp_path / "run"))
+
+
+def test_a_run_without_validation_images_ends_well(tmp_path):
+    changes = ("data.split={train: 500, test: 100}", "training.epochs=1")
+    result = train(small_spec(*changes), str(tmp_path / "run"))
+    assert result.validation is None
+    assert result.test.images == 100
+
+
+def test_a_batch_of_one_image_is_named(tmp_path):
+    changes = ("data.split={train: 33, validation: 10, test: 10}", "training.epochs=1",
+               "layers.fc_0={type: dense, units: 5}",
+               "main=[conv_1, conv_2, conv_3, pool, fc_0, fc_1]")  # fmt: skip
+    with pytest.raises(RunError, match='batch norm of "fc_0"'):
+        train(small_spec(*changes), str(tmp_path / "run"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without CUDA")
+@pytest.mark.parametrize("change", ["training.device=cuda", "training.precision=float16"])
+def test_a_device_that_is_not_there_is_named(tmp_path, change):
+    with pytest.raises(SpecError, match=r"^training\.(device|precision): "):
+        train(small_spec(change), str(tmp_path / "run"))

@@ -16,17 +16,19 @@ if TYPE_CHECKING:
     from loopynet.graph import Graph
     from loopynet.run import Evaluation
     from loopynet.spec import NetworkSpec
+    from loopynet.spec.source import Source
     from loopynet.training import TrainingResult
 
 
 def run_train(options: argparse.Namespace) -> int:
     """Train a spec."""
-    spec, _ = _checked(options)
+    source, spec, _ = _checked(options)
     console = _console()
     console.print(f"training {spec.name}: {spec.training.epochs} epochs on {spec.data.name}")
     from loopynet.training import train
 
-    result = train(spec, options.run, say=console.print, progress=console.is_terminal)
+    with source.blame():
+        result = train(spec, options.run, say=console.print, progress=_live(console))
     return _report_training(console, result)
 
 
@@ -39,7 +41,7 @@ def run_resume(options: argparse.Namespace) -> int:
     console.print(f"continuing {run.path}")
     from loopynet.training import resume
 
-    return _report_training(console, resume(run, say=console.print, progress=console.is_terminal))
+    return _report_training(console, resume(run, say=console.print, progress=_live(console)))
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
@@ -74,7 +76,7 @@ def run_predict(options: argparse.Namespace) -> int:
 
 def run_describe(options: argparse.Namespace) -> int:
     """Describe a spec."""
-    spec, graph = _checked(options, memory=False)
+    _, spec, graph = _checked(options, memory=False)
     from loopynet.describe import render
 
     render(graph, _console(), spec.training.batch_size)
@@ -83,7 +85,7 @@ def run_describe(options: argparse.Namespace) -> int:
 
 def run_check(options: argparse.Namespace) -> int:
     """Check a spec."""
-    spec, graph = _checked(options)
+    _, spec, graph = _checked(options)
     from loopynet.graph.costs import costs, show_bytes
 
     cost = costs(graph)
@@ -130,8 +132,10 @@ def run_import(options: argparse.Namespace) -> int:
     return 0
 
 
-def _checked(options: argparse.Namespace, *, memory: bool = True) -> tuple[NetworkSpec, Graph]:
-    """Return the spec and its graph; every error names the file and line."""
+def _checked(
+    options: argparse.Namespace, *, memory: bool = True
+) -> tuple[Source, NetworkSpec, Graph]:
+    """Return the spec, its graph and where it was read; errors name the file and line."""
     from loopynet.graph import build_graph, check_memory
     from loopynet.spec.read import override, validate
     from loopynet.zoo import load_source
@@ -142,7 +146,7 @@ def _checked(options: argparse.Namespace, *, memory: bool = True) -> tuple[Netwo
         graph = build_graph(spec)
         if memory:
             check_memory(graph, spec.training.batch_size)
-    return spec, graph
+    return source, spec, graph
 
 
 def _report_training(console: Console, result: TrainingResult) -> int:
@@ -168,6 +172,11 @@ def _print_evaluation(console: Console, name: str, result: Evaluation, *, each: 
         f"{name} accuracy {100 * result.accuracy:.2f} % ({result.images:,} images), "
         f"loss {result.loss:.4f}"
     )
+
+
+def _live(console: Console) -> Console | None:
+    """Return the console if it can show a moving bar."""
+    return console if console.is_terminal else None
 
 
 def _console() -> Console:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from loopynet.errors import LoopyNetError, LoopyNetWarning
-from loopynet.graph import Edge, Graph, build_graph
+from loopynet.graph import Edge, Graph, build_graph, check_memory
 from loopynet.graph.nodes import INPUT, Section
 from loopynet.network.edge import Fit, Merge, initial_signal
 from loopynet.network.layer import Layer
@@ -19,7 +19,8 @@ from loopynet.network.readout import READOUTS, Each, Readout
 from loopynet.network.weights import load_weights
 from loopynet.parts.shape import show
 from loopynet.spec import NetworkSpec, read_spec
-from loopynet.zoo import load_spec
+from loopynet.spec.read import validate
+from loopynet.zoo import load_source
 
 if TYPE_CHECKING:
     Carry = Mapping[str, tuple[Tensor | None, ...]]
@@ -49,6 +50,8 @@ class LoopyNet(nn.Module):
         super().__init__()
         self.spec = spec
         self.graph: Graph = build_graph(spec)
+        if torch.get_default_device().type != "meta":
+            check_memory(self.graph, batch_size=1)
         self.layers = nn.ModuleDict(self._build_layers())
         self.fits = nn.ModuleDict(self._build_edges(Fit))
         self.merges = nn.ModuleDict(self._build_edges(Merge))
@@ -56,8 +59,14 @@ class LoopyNet(nn.Module):
 
     @classmethod
     def from_yaml(cls, spec: str | Path) -> LoopyNet:
-        """Build the network of a YAML file, or of a zoo entry's name. Raises SpecError."""
-        return cls(load_spec(spec))
+        """Build the network of a YAML file, or of a zoo entry's name.
+
+        Raises:
+            SpecError: with file, line and key of what is wrong.
+        """
+        source = load_source(spec)
+        with source.blame():
+            return cls(validate(source))
 
     @classmethod
     def load(cls, run: str | Path) -> LoopyNet:

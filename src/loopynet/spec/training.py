@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, model_validator
 
 from loopynet.parts.choice import Choice
+from loopynet.parts.model import located_errors
 from loopynet.parts.optimizers import Optimizer, Schedule
 from loopynet.parts.shape import Count
 from loopynet.spec.augmentation import Augmentation
@@ -64,3 +65,13 @@ class TrainingSpec(SpecModel):
         "float32", description="of the arithmetic; weights stay float32"
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where it runs")
+
+    @model_validator(mode="after")
+    def _warmup_leads_somewhere(self) -> TrainingSpec:
+        if self.warmup_epochs and self.learning_rate_schedule.name == "plateau":
+            text = "cannot come before the plateau schedule; write 0 or another schedule"
+            raise located_errors({("warmup_epochs",): text})
+        if self.warmup_epochs >= self.epochs:
+            text = f"must be less than epochs, which is {self.epochs}"
+            raise located_errors({("warmup_epochs",): text})
+        return self

@@ -11,17 +11,19 @@ from dataclasses import dataclass
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from rich.console import Console
 
 from loopynet.data import Batches, ImageData, build_augmentation, load_data
-from loopynet.errors import DataError, RunError
+from loopynet.errors import RunError, SpecError
 from loopynet.graph import check_memory
 from loopynet.network import LoopyNet
 from loopynet.run import Evaluation, RunFolder, evaluate
-from loopynet.spec import NetworkSpec
+from loopynet.spec import NetworkSpec, TrainingSpec
 from loopynet.training.callbacks import EpochTable, SeedEpochs
 from loopynet.training.environment import describe_environment
 from loopynet.training.module import LoopyModule, channels_last
+from loopynet.training.progress import ProgressBar
 
 PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 
@@ -50,7 +52,7 @@ def train(
     name: str | None = None,
     *,
     say: Callable[[str], None] = lambda _: None,
-    progress: bool = False,
+    progress: Console | None = None,
 ) -> TrainingResult:
     """Train a network from the start, into a new run folder.
 
@@ -58,7 +60,7 @@ def train(
         spec: the network, its data and its training protocol.
         name: the run's name or path; see `RunFolder.create`.
         say: called with one line per epoch.
-        progress: show a live progress bar.
+        progress: the console to draw a live progress bar on; none if None.
 
     Raises:
         SpecError, DataError: nothing has been written.
@@ -73,7 +75,7 @@ def train(
 
 
 def resume(
-    run: RunFolder, *, say: Callable[[str], None] = lambda _: None, progress: bool = False
+    run: RunFolder, *, say: Callable[[str], None] = lambda _: None, progress: Console | None = None
 ) -> TrainingResult:
     """Continue a run from the end of its last finished epoch, as if it had never stopped.
 
@@ -91,14 +93,44 @@ def resume(
 
 def _prepare(spec: NetworkSpec) -> tuple[LoopyNet, ImageData]:
     """Return the network, with the weights of its seed, and its data."""
+    _check_device(spec.training)
     torch.manual_seed(spec.training.seed)
     net = LoopyNet(spec)
     check_memory(net.graph, spec.training.batch_size)
     data = load_data(spec.data, net.graph.input_shape, net.graph.output_shape[0])
-    if spec.training.early_stopping is not None and not len(data.validation):
-        raise DataError("training.early_stopping needs validation images; this split has none")
+    if not len(data.validation):
+        _check_without_validation(spec.training)
     channels_last(net)
     return net, data
+
+
+def _check_device(options: TrainingSpec) -> None:
+    """Raise SpecError if the device is not there or cannot compute in the precision."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(options.device, True):
+        raise SpecError(
+            f"is {options.device}, which torch does not find on this machine; write auto or cpu",
+            ("training", "device"),
+        )
+    if options.precision == "float16" and (options.device == "cpu" or not available["cuda"]):
+        raise SpecError(
+            "float16 needs a CUDA device; write float32 or bfloat16", ("training", "precision")
+        )
+
+
+def _check_without_validation(options: TrainingSpec) -> None:
+    """Raise SpecError for an option that needs validation images, of which there are none."""
+    needy = {
+        "early_stopping": options.early_stopping is not None,
+        "keep": options.keep == "best",
+        "learning_rate_schedule": options.learning_rate_schedule.name == "plateau",
+    }
+    for key, needs in needy.items():
+        if needs:
+            raise SpecError(
+                "needs validation images, and data.split gives none; write a validation count",
+                ("training", key),
+            )
 
 
 def _fit(
@@ -107,7 +139,7 @@ def _fit(
     run: RunFolder,
     say: Callable[[str], None],
     *,
-    progress: bool,
+    progress: Console | None,
     resume: bool,
 ) -> TrainingResult:
     options = net.spec.training
@@ -170,7 +202,7 @@ def _run_trainer(
 
 
 def _trainer(
-    net: LoopyNet, data: ImageData, run: RunFolder, table: EpochTable, *, progress: bool
+    net: LoopyNet, data: ImageData, run: RunFolder, table: EpochTable, *, progress: Console | None
 ) -> lightning.Trainer:
     options = net.spec.training
     folder = run.checkpoint.parent
@@ -200,8 +232,8 @@ def _trainer(
     callbacks.append(
         ModelCheckpoint(folder, "last", enable_version_counter=False, save_on_train_epoch_end=True)
     )
-    if progress:
-        callbacks.append(RichProgressBar(leave=False))
+    if progress is not None:
+        callbacks.append(ProgressBar(progress))
     return lightning.Trainer(
         accelerator="gpu" if options.device == "cuda" else options.device,
         devices=1,
@@ -209,7 +241,7 @@ def _trainer(
         max_epochs=options.epochs,
         callbacks=callbacks,
         logger=False,
-        enable_progress_bar=progress,
+        enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         deterministic="warn",

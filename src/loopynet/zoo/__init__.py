@@ -10,7 +10,7 @@ from loopynet.spec.network import NetworkSpec
 from loopynet.spec.read import override, validate
 from loopynet.spec.source import Source, parse_source, read_source
 
-__all__ = ["load_spec", "zoo_names", "zoo_text"]
+__all__ = ["load_source", "load_spec", "zoo_names", "zoo_text"]
 
 
 def zoo_names() -> tuple[str, ...]:

@@ -31,13 +31,13 @@ class Dense(WeightedLayerSpec):
         return size(shape) * self.units
 
     def build(self, shape: Shape) -> nn.Module:
-        from torch import nn
+        from loopynet.modules.dense import FlatLinear
 
-        module = nn.Linear(size(shape), self.units, self.bias)
+        module = FlatLinear(size(shape), self.units, self.bias)
         initializers.call(self.init, module.weight.data)
         if self.bias:
             initializers.call(self.bias_init, module.bias.data)
-        return module if len(shape) == 1 else nn.Sequential(nn.Flatten(), module)
+        return module
 
 
 @layer("maxout")

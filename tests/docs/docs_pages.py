@@ -1,0 +1,85 @@
+"""The pages of the documentation and the code blocks in them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loopynet.data.sources import DATASETS
+from loopynet.parts.activations import activations
+from loopynet.parts.initializers import initializers
+from loopynet.parts.layers import layer_types
+from loopynet.parts.merges import merges
+from loopynet.parts.optimizers import optimizers, schedules
+from loopynet.parts.registry import Registry
+
+ALL_REGISTRIES: tuple[Registry[Any], ...] = (
+    layer_types, merges, activations, initializers, optimizers, schedules, DATASETS,
+)  # fmt: skip
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"# (\S+\.\w+)( \(refused\))?\n")
+
+PAGES = sorted(
+    [*(page for page in DOCS.glob("*.md") if page.name != "results.md"), ROOT / "CONTRIBUTING.md"]
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A code block of a page.
+
+    Attributes:
+        page: the page's file name.
+        line: where it begins.
+        language: the word after the fence.
+        text: its lines.
+    """
+
+    page: str
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+    @property
+    def file(self) -> str | None:
+        """The name in the first line, if that is a comment with nothing but a file's name."""
+        match = _FILE.match(self.text)
+        return match[1] if match else None
+
+    @property
+    def refused(self) -> bool:
+        match = _FILE.match(self.text)
+        return bool(match and match[2])
+
+    @property
+    def fragment(self) -> bool:
+        return "# fragment\n" in self.text
+
+
+def blocks(page: Path, *languages: str) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(page.name, text.count("\n", 0, match.start()) + 1, match[1], match[2])
+        for match in _BLOCK.finditer(text)
+        if match[1] in languages
+    ]
+
+
+def every_block(*languages: str) -> list[Block]:
+    return [block for page in PAGES for block in blocks(page, *languages)]
+
+
+def write_files(page: Path, folder: Path) -> None:
+    """Write the blocks that begin with a file's name into a folder."""
+    for block in blocks(page, "yaml", "python", "toml"):
+        if block.file:
+            (folder / block.file).write_text(block.text, encoding="utf-8")

@@ -1,0 +1,182 @@
+"""Optimizers take a step; schedules give their formula's rate at each epoch."""
+
+import math
+import warnings
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from loopynet.parts.choice import Choice
+from loopynet.parts.optimizers import optimizers, schedules
+
+RATE, EPOCHS = 0.1, 10
+
+
+def start() -> torch.nn.Parameter:
+    return torch.nn.Parameter(torch.tensor([1.0, -2.0]))
+
+
+def stepped(value: object, steps: int = 2) -> torch.Tensor:
+    """Return the parameter after steps on the loss sum(p^2) / 2, whose gradient is p."""
+    parameter = start()
+    made = optimizers.call(optimizers.parse(value), [parameter], RATE)
+    for _ in range(steps):
+        made.zero_grad()
+        (parameter.square().sum() / 2).backward()
+        made.step()
+    return parameter.detach()
+
+
+@pytest.mark.parametrize("name", optimizers.names())
+def test_every_optimizer_lowers_the_loss(name):
+    after = stepped(name)
+    assert after.square().sum() < start().square().sum()
+    made = optimizers.call(Choice(name), [start()], RATE)
+    assert made.param_groups[0]["lr"] == RATE
+    for option, value in optimizers.options(name).items():
+        assert made.param_groups[0][option] == value
+
+
+def test_sgd_by_hand():
+    assert torch.allclose(stepped("sgd"), start() * (1 - RATE) ** 2)
+    # Momentum: v = 0.9 v + g, p = p - rate v.
+    v1 = start().detach()
+    p1 = start().detach() - RATE * v1
+    wanted = p1 - RATE * (0.9 * v1 + p1)
+    assert torch.allclose(stepped({"type": "sgd", "momentum": 0.9}), wanted)
+    decayed = start() * (1 - RATE * 1.5) ** 2
+    assert torch.allclose(stepped({"type": "sgd", "weight_decay": 0.5}), decayed)
+
+
+def test_adam_by_hand():
+    """The first step of Adam is the rate in the gradient's direction."""
+    assert torch.allclose(stepped("adam", 1), start() - RATE * start().sign(), atol=1e-6)
+    decoupled = stepped({"type": "adamw", "weight_decay": 0.5}, 1)
+    wanted = start() * (1 - RATE * 0.5) - RATE * start().sign()
+    assert torch.allclose(decoupled, wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "adam", "betas": [0.8, 0.9], "eps": 1e-3, "weight_decay": 0.1, "amsgrad": True},
+        {"type": "adamw", "betas": [0.8, 0.9], "eps": 1e-3, "weight_decay": 0.1},
+        {"type": "sgd", "momentum": 0.5, "nesterov": True},
+        {"type": "rmsprop", "alpha": 0.9, "momentum": 0.5, "centered": True},
+        {"type": "adagrad", "lr_decay": 0.1},
+        {"type": "adadelta", "rho": 0.5},
+        {"type": "radam", "betas": [0.5, 0.9]},
+    ],
+)
+def test_options_reach_pytorch(value):
+    made = optimizers.call(optimizers.parse(value), [start()], RATE)
+    for option, given in value.items():
+        if option != "type":
+            expected = tuple(given) if isinstance(given, list) else given
+            assert made.param_groups[0][option] == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "adam", "betas": [0.9]},
+        {"type": "adam", "betas": [0.9, 1.0]},
+        {"type": "adam", "eps": -1},
+        {"type": "adam", "lr": 1},
+        {"type": "adam", "learning_rate": 1},
+        {"type": "sgd", "momentum": 1.0},
+        {"type": "sgd", "nesterov": "perhaps"},
+        {"type": "sgd", "nesterov": True},  # which needs a momentum
+        {"type": "sgd", "nesterov": True, "momentum": 0.9, "dampening": 0.1},
+    ],
+)
+def test_options_that_no_optimizer_has_are_refused(value):
+    with pytest.raises(ValidationError):
+        optimizers.parse(value)
+
+
+def rates(value: object, epochs: int = EPOCHS, metrics: list[float] | None = None) -> list[float]:
+    """Return the rate of each epoch, and of one after the last."""
+    sgd = torch.optim.SGD([start()], RATE)
+    schedule = schedules.call(schedules.parse(value), sgd, epochs)
+    seen = []
+    for epoch in range(epochs + 1):
+        seen.append(sgd.param_groups[0]["lr"])
+        sgd.step()
+        if metrics is not None:
+            schedule.step(metrics[epoch])
+        elif schedule is not None:
+            schedule.step()
+    return seen
+
+
+FORMULAS = [
+    ("constant", lambda e: 1.0),
+    ("step", lambda e: 0.1 ** (e // 10)),
+    ({"type": "step", "every": 3, "factor": 0.5}, lambda e: 0.5 ** (e // 3)),
+    ("multi_step", lambda e: 1.0),
+    (
+        {"type": "multi_step", "milestones": [2, 7], "factor": 0.3},
+        lambda e: 0.3 ** ((e >= 2) + (e >= 7)),
+    ),
+    ("exponential", lambda e: 0.95**e),
+    ({"type": "exponential", "factor": 0.5}, lambda e: 0.5**e),
+    ("cosine", lambda e: (1 + math.cos(math.pi * e / EPOCHS)) / 2),
+    (
+        {"type": "cosine", "minimum": 0.02},
+        lambda e: 0.2 + 0.8 * (1 + math.cos(math.pi * e / EPOCHS)) / 2,
+    ),
+    ("linear", lambda e: 1 - e / EPOCHS),
+    ({"type": "linear", "end": 0.4}, lambda e: 1 - 0.6 * e / EPOCHS),
+]
+
+
+@pytest.mark.parametrize(("value", "formula"), FORMULAS)
+def test_formula(value, formula):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert rates(value) == pytest.approx([RATE * formula(e) for e in range(EPOCHS + 1)])
+
+
+def test_one_cycle_rises_and_falls():
+    seen = rates({"type": "one_cycle", "warmup": 0.3, "start": 0.1, "end": 0.001})
+    assert seen[0] == pytest.approx(0.1 * RATE)
+    assert seen[3] == pytest.approx(RATE) == max(seen)
+    assert seen[10] == pytest.approx(0.001 * RATE)
+    assert seen[:4] == sorted(seen[:4])
+    assert seen[3:] == sorted(seen[3:], reverse=True)
+    assert seen[1] == pytest.approx(RATE * (0.1 + 0.9 * (1 - math.cos(math.pi / 3)) / 2))
+
+
+def test_plateau_waits_for_its_patience():
+    losses = [1.0, 0.5, *[0.5] * 9]
+    seen = rates({"type": "plateau", "factor": 0.5, "patience": 2}, metrics=losses)
+    assert seen[:5] == [RATE] * 5
+    assert seen[5] == pytest.approx(RATE / 2)
+
+
+def test_every_schedule_has_a_formula_and_runs_for_one_epoch():
+    tested = {value if isinstance(value, str) else value["type"] for value, _ in FORMULAS}
+    assert set(schedules.names()) == tested | {"one_cycle", "plateau"}
+    for name in set(schedules.names()) - {"plateau"}:
+        assert rates(name, epochs=1)[0] > 0
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "step", "every": 0},
+        {"type": "multi_step", "milestones": [0]},
+        {"type": "multi_step", "milestones": 3},
+        {"type": "cosine", "minimum": -1},
+        {"type": "linear", "end": 1.5},  # PyTorch refuses it when training starts
+        {"type": "one_cycle", "warmup": 1},
+        {"type": "one_cycle", "start": 0},
+        {"type": "plateau", "factor": 1},
+        {"type": "constant", "factor": 1},
+    ],
+)
+def test_options_that_no_schedule_has_are_refused(value):
+    with pytest.raises(ValidationError):
+        schedules.parse(value)
