@@ -132,7 +132,7 @@ def test_import_translates_an_old_file(tmp_path):
  "layer_defaults": {"dense": {"nonlinearity": "relu"}, "conv2d": {"nonlinearity": "relu"}},}
 """)
     run("import", "old.py", "-o", "new.yaml", "--unrolls", "2", cwd=tmp_path)
-    assert "1 loops, 2 unrolls" in run("check", "new.yaml", cwd=tmp_path)
+    assert "1 loop, 2 unrolls" in run("check", "new.yaml", cwd=tmp_path)
     assert "exists already" in run("import", "old.py", "-o", "new.yaml", cwd=tmp_path, status=1)
 
 

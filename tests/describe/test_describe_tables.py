@@ -49,6 +49,7 @@ def test_the_published_network_row_by_row():
             initial="absent",
             signal_shape=(3, 32, 32),
             parameters=0,
+            total_multiply_adds=0,
         )
     ]
 
@@ -67,7 +68,7 @@ def test_rows_add_up_to_the_totals(graph):
     layers, edges, summary = layer_rows(graph), edge_rows(graph), summarize(graph, 32)
     assert sum(row.parameters for row in [*layers, *edges]) == summary.parameters
     assert sum(row.statistics for row in layers) == summary.statistics
-    assert sum(row.total_multiply_adds for row in layers) == summary.multiply_adds
+    assert sum(row.total_multiply_adds for row in [*layers, *edges]) == summary.multiply_adds
     assert {row.name for row in layers} == set(graph.layers)
 
 

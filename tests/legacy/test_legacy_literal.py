@@ -44,10 +44,10 @@ def test_every_value_knows_its_line_and_path() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{'a': {'b':\n lambda x: x}}", "net.py:2: a.b: a lambda is code, not data; write the val"),
+        ("{'a': {'b':\n lambda x: x}}", "net.py:2 a.b: a lambda is code, not data; write the val"),
         ("{'composition_mode': lambda: 1}", 'write "sum" or "mul" as composition_mode'),
-        ("{'a': f()}", "net.py:1: a: a call is code"),
-        ("{'a': [x]}", 'net.py:1: a.0: the name "x" is code'),
+        ("{'a': f()}", "net.py:1 a: a call is code"),
+        ("{'a': [x]}", 'net.py:1 a.0: the name "x" is code'),
         ("{'a': true}", 'the name "true" is code'),
         ("{'a': 'x' + 'y'}", "an operation is code"),
         ("{'a': 2 * 3}", "an operation is code"),
@@ -71,12 +71,12 @@ def test_every_value_knows_its_line_and_path() -> None:
         ("{'a': -10000000000}", "a number beyond"),
         ("{'a': 0x" + "f" * 9000 + "}", "a number beyond"),
         ("{'a': '\\ud800'}", "is no valid text"),
-        ("x = {}", "net.py:1: not one Python dictionary ("),
-        ("{'a': 1}\n{'b': 2}", "net.py:2: not one Python dictionary ("),
+        ("x = {}", "net.py:1 not one Python dictionary ("),
+        ("{'a': 1}\n{'b': 2}", "net.py:2 not one Python dictionary ("),
         ("{'a': 1\n 'b': 2}", "comma after each item"),
         ("", "not one Python dictionary ("),
         ("{'a': 1" + "0" * 9000 + "}", "not one Python dictionary ("),
-        ("# x\n\0{}", "net.py:2: a NUL byte"),
+        ("# x\n\0{}", "net.py:2 a NUL byte"),
         ("{'a': '\ud800'}", "characters that are no text"),
         ("[" * 150 + "]" * 150, "nested deeper than 20 levels"),
         ("-" * 50_000 + "1", "nested too deeply"),
@@ -102,7 +102,7 @@ def test_equal_repetitions_are_noted() -> None:
 
 @pytest.mark.parametrize("second", ["2", "1.0", "True", "'1'", "[1]"])
 def test_differing_repetitions_are_refused(second: str) -> None:
-    with pytest.raises(SpecError, match=r"net\.py:2: a: differs from the same key on line 1"):
+    with pytest.raises(SpecError, match=r"net\.py:2 a: differs from the same key on line 1"):
         read(f"{{'a': 1,\n'a': {second}}}")
 
 

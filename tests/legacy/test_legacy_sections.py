@@ -88,7 +88,7 @@ def test_layers_and_stacks_are_needed(text: str) -> None:
 )
 def test_wrong_layers_are_refused(chain: Chain, layer: dict[str, Any], message: str) -> None:
     text = refused(chain(d=layer))
-    assert text.startswith("net.py:1: layers.d")
+    assert text.startswith("net.py:1 layers.d")
     assert message in text
 
 

@@ -82,7 +82,7 @@ def test_layers_of_keras_are_tied_with_a_note(with_loops: Write) -> None:
 def test_wrong_stacks_are_refused(with_loops: Write, stack: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError) as error:
         import_legacy(with_loops(z=stack), "net.py")
-    assert str(error.value).startswith("net.py:1: stacks.z")
+    assert str(error.value).startswith("net.py:1 stacks.z")
     assert message in str(error.value)
 
 

@@ -101,4 +101,4 @@ main: [a, b]
 """)
     )
     assert isinstance(net.layers["a"].op, nn.Conv2d)
-    assert isinstance(net.layers["b"].op[1], nn.Linear)
+    assert isinstance(net.layers["b"].op, nn.Linear)

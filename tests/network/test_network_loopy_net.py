@@ -137,6 +137,14 @@ def test_more_unrolls_than_trained_warn_once(net, x):
             net(x, unrolls=unrolls)
 
 
+@pytest.mark.parametrize("norm", ["none", "batch", "group"])
+def test_more_unrolls_are_fine_if_all_share_their_numbers(norm, x):
+    net = random_net(tiny(EXAMPLE, norm={"type": norm, "over_time": "shared"})).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert net(x, unrolls=5, readout=Each()).shape == (5, 3, 3)
+
+
 def test_passes_beyond_the_trained_use_the_last_numbers(net, x):
     """As a network trained on more unrolls, whose later norms are copies of the last."""
     longer = LoopyNet(tiny(EXAMPLE, unroll={"steps": 5})).double().eval()
@@ -202,6 +210,7 @@ def test_an_impossible_description_is_a_spec_error():
     "bias_init: sparse", "init: {type: truncated_normal, std: 0}",
     "init: {type: random_normal, std: -1}", "init: {type: random_uniform, low: 2, high: 1}",
     "activation: {type: hard_tanh, min_val: 1, max_val: 0}",
+    "activation: {type: rrelu, lower: 0.5, upper: 0.1}",
 ])  # fmt: skip
 def test_options_that_no_network_can_have_are_spec_errors(option):
     """They are refused where they are written, not by PyTorch when the network is built."""
@@ -307,8 +316,8 @@ def test_every_parameter_gets_a_gradient(document, tied):
 
 def test_training_lowers_the_loss():
     torch.manual_seed(0)
-    net = LoopyNet(tiny(EXAMPLE)).train()
-    x, labels = torch.randn(12, 3, 6, 6), torch.arange(12) % 3
+    net = LoopyNet(tiny(EXAMPLE)).double().train()
+    x, labels = random_input(net, 12), torch.arange(12) % 3
     optimizer = torch.optim.Adam(net.parameters(), 0.02)
     losses = []
     for _ in range(15):

@@ -85,7 +85,7 @@ def test_wrong_options(value):
 
 
 def test_unknown_names_are_told_with_the_nearest():
-    with pytest.raises(PydanticCustomError, match='no sound "bep". Did you mean "beep"'):
+    with pytest.raises(PydanticCustomError, match=r'no sound "bep"\. Did you mean "beep"'):
         sounds.parse("bep")
     with pytest.raises(ValidationError, match=r"Did you mean .volume.\?"):
         sounds.parse({"type": "beep", "volum": 1})

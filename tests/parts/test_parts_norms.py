@@ -35,7 +35,7 @@ def test_groups():
     assert NormSpec(type="layer", groups=2).group_count(6) == 1
     NormSpec(type="group", groups=3).check((6, 2, 2))
     NormSpec(type="batch", groups=4).check((6, 2, 2))
-    with pytest.raises(ShapeError, match="one of 1, 2, 3, 6$"):
+    with pytest.raises(ShapeError, match=r"one of 1, 2, 3, 6$"):
         NormSpec(type="group", groups=4).check((6, 2, 2))
 
 

@@ -117,5 +117,5 @@ def cifar10_loopy(
             h = functional.conv2d(h, weight, bias, stride=1, padding=1)
             h = torch.relu(normalize(norm, h, name, t, tensors, training))
         f = h
-    weight, bias = tensors["layers.fc_1.op.1.weight"], tensors["layers.fc_1.op.1.bias"]
+    weight, bias = tensors["layers.fc_1.op.weight"], tensors["layers.fc_1.op.bias"]
     return functional.linear(f.reshape(f.shape[0], -1), weight, bias)

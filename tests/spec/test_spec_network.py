@@ -150,7 +150,7 @@ def test_an_unknown_template_from_python():
         NetworkSpec.model_validate(document(layers={"a": Dense(template="none", units=2)}))
 
 
-@pytest.mark.parametrize("templates", ["5", "[1]", "{t: 5}", "{t: [1]}"])
+@pytest.mark.parametrize("templates", ["5", "[1]", "{conv3: 5}", "{conv3: [1]}"])
 def test_templates_that_are_no_mapping(templates):
     lines = EXAMPLE.splitlines()
     lines[2:4] = [f"templates: {templates}"]

@@ -96,7 +96,7 @@ def test_blame_adds_file_and_line_to_a_path_only():
         raise SpecError("is odd", ("loops", "feedback", "to"))
     assert str(caught.value) == "net.yaml:11 loops.feedback.to: is odd"
     assert caught.value.path == ()
-    with pytest.raises(SpecError, match="^says all$"), source.blame():
+    with pytest.raises(SpecError, match=r"^says all$"), source.blame():
         raise SpecError("says all")
 
 

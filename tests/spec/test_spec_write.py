@@ -1,5 +1,7 @@
 """Specs written as YAML read back as what they were."""
 
+import warnings
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -150,10 +152,19 @@ def test_a_template_in_other_words(template):
     "name", ["true", "1e3", "null", "~", "3", "yes", "no", "0x1", "a: b", "#", "2020-01-01", "ä\n"]
 )
 def test_texts_that_look_like_something_else(name):
-    spec = parse_spec(EXAMPLE).model_copy(update={"data": {"name": name}})
-    spec = NetworkSpec.model_validate(spec.model_dump(by_alias=True, exclude_unset=True))
+    document = {**parse_source(EXAMPLE).data, "data": {"name": name}}
+    spec = NetworkSpec.model_validate(document)
     assert parse_spec(to_yaml(spec)).data.name == name
     assert parse_spec(to_yaml(spec, resolved=True)).data.name == name
+
+
+@pytest.mark.parametrize("resolved", [True, False])
+def test_pairs_are_written_without_a_warning(resolved):
+    text = EXAMPLE.replace("size: 3", "size: [1, 3], padding: [0, 1]")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        written = to_yaml(parse_spec(text), resolved=resolved)
+    assert "size: [1, 3]" in written
 
 
 def test_written_to_a_file(tmp_path):

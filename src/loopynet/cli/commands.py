@@ -24,7 +24,8 @@ def run_train(options: argparse.Namespace) -> int:
     """Train a spec."""
     source, spec, _ = _checked(options)
     console = _console()
-    console.print(f"training {spec.name}: {spec.training.epochs} epochs on {spec.data.name}")
+    epochs = _count(spec.training.epochs, "epoch")
+    console.print(f"training {spec.name}: {epochs} on {spec.data.name}")
     from loopynet.training import train
 
     with source.blame():
@@ -89,10 +90,11 @@ def run_check(options: argparse.Namespace) -> int:
     from loopynet.graph.costs import costs, show_bytes
 
     cost = costs(graph)
+    memory = show_bytes(cost.training_bytes(spec.training.batch_size))
     _console().print(
-        f"{spec.name}: fine. {len(graph.layers)} layers, {len(graph.loops)} loops, "
-        f"{graph.steps} unrolls, {cost.parameters:,} parameters, about "
-        f"{show_bytes(cost.training_bytes(spec.training.batch_size))} to train"
+        f"{spec.name}: fine. {_count(len(graph.layers), 'layer')}, "
+        f"{_count(len(graph.loops), 'loop')}, {_count(graph.steps, 'unroll')}, "
+        f"{cost.parameters:,} parameters, about {memory} to train"
     )
     return 0
 
@@ -172,6 +174,10 @@ def _print_evaluation(console: Console, name: str, result: Evaluation, *, each: 
         f"{name} accuracy {100 * result.accuracy:.2f} % ({result.images:,} images), "
         f"loss {result.loss:.4f}"
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _live(console: Console) -> Console | None:

@@ -79,6 +79,7 @@ _EDGE_COLUMNS: tuple[_Column[EdgeRow], ...] = (
     _Column("initial", lambda r: r.initial, rank=1),
     _Column("signal", lambda r: show(r.signal_shape), rank=5),
     _Column("params", lambda r: f"{r.parameters:,}", rank=3, right=True),
+    _Column("all runs", lambda r: f"{r.total_multiply_adds:,}", rank=6, right=True),
 )
 
 

@@ -8,9 +8,12 @@ from typing import Literal
 from loopynet.describe.words import Detail, fit_words, layer_words, norm_words, start_words
 from loopynet.graph.costs import (
     costs,
+    edge_multiply_adds,
     edge_parameters,
     layer_parameters,
     layer_statistics,
+    merge_multiply_adds,
+    project_multiply_adds,
     show_bytes,
 )
 from loopynet.graph.nodes import Edge, Graph, LayerNode, Section
@@ -69,6 +72,7 @@ class EdgeRow:
         initial: what a loop's merge sees before: absent, zero or one; empty for a skip.
         signal_shape: of the signal as it is merged.
         parameters: learned numbers of the merge and the projection, over all copies.
+        total_multiply_adds: of the merge and the projection, for one sample and all unrolls.
     """
 
     name: str
@@ -82,6 +86,7 @@ class EdgeRow:
     initial: str
     signal_shape: Shape
     parameters: int
+    total_multiply_adds: int
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,7 @@ def summarize(graph: Graph, batch_size: int) -> Summary:
     total = costs(graph)
     loops = {loop.name for loop in graph.loops}
     once = sum(row.multiply_adds for row in layer_rows(graph) if row.on_edge not in loops)
+    once += sum(project_multiply_adds(e) + merge_multiply_adds(e) for e in graph.skips)
     return Summary(
         name=graph.name,
         steps=graph.steps,
@@ -186,4 +192,5 @@ def _edge_row(graph: Graph, edge: Edge) -> EdgeRow:
         initial=start_words(edge),
         signal_shape=edge.signal_shape,
         parameters=edge_parameters(graph, edge),
+        total_multiply_adds=edge_multiply_adds(graph, edge),
     )

@@ -148,3 +148,8 @@ def _check_logits(spec: NetworkSpec, last: LayerNode) -> None:
             "class; end main with a dense or global_pool layer",
             ("layers", last.name),
         )
+    if last.spec.activation.name == "softmax":
+        raise SpecError(
+            "ends in a softmax, and the loss applies one to the logits; leave the activation out",
+            ("layers", last.name, "activation"),
+        )

@@ -55,7 +55,11 @@ def costs(graph: Graph) -> Costs:
         section: sum(n.spec.multiply_adds(n.input_shape) for n in layers if n.section == section)
         for section in ("trunk", "body", "head")
     }
+    for edge in graph.edges:
+        work[edge.section] += project_multiply_adds(edge)
+        work[graph.section_of(edge.target)] += merge_multiply_adds(edge)
     total = sum(n.runs * n.spec.multiply_adds(n.input_shape) for n in layers)
+    total += sum(edge_multiply_adds(graph, edge) for edge in graph.edges)
     return Costs(
         parameters=sum(layer_parameters(graph, n) for n in layers)
         + sum(edge_parameters(graph, e) for e in graph.edges),
@@ -92,6 +96,22 @@ def edge_parameters(graph: Graph, edge: Edge) -> int:
     if graph.untied(edge.section):
         project *= len(graph.signal_times(edge))
     return merge + project
+
+
+def project_multiply_adds(edge: Edge) -> int:
+    """Return a projection's arithmetic: every value of the signal meets every output channel."""
+    return size(edge.raw_shape) * edge.target_shape[0] if edge.project else 0
+
+
+def merge_multiply_adds(edge: Edge) -> int:
+    """Return the multiply-adds of one merge of one sample."""
+    return edge.merge_part.multiply_adds(edge.target_shape)
+
+
+def edge_multiply_adds(graph: Graph, edge: Edge) -> int:
+    """Return an edge's arithmetic outside its layers, over all the unrolls at which it runs."""
+    merges = len(graph.merge_times(edge)) * merge_multiply_adds(edge)
+    return merges + len(graph.signal_times(edge)) * project_multiply_adds(edge)
 
 
 def check_memory(graph: Graph, batch_size: int) -> None:

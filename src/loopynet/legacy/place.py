@@ -37,7 +37,7 @@ def refuse(place: Place, message: str) -> NoReturn:
         SpecError: always.
     """
     where = f"{place.path}: " if place.path else ""
-    raise SpecError(f"{place.source}:{place.line}: {where}{message}")
+    raise SpecError(f"{place.source}:{place.line} {where}{message}")
 
 
 def shown(value: object) -> str:

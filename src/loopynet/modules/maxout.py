@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class Maxout(nn.Module):
-    """The maximum over groups of `pieces` neighbouring channels (Goodfellow et al. 2013)."""
+    """The maximum over groups of `pieces` neighboring channels (Goodfellow et al. 2013)."""
 
     def __init__(self, pieces: int) -> None:
         super().__init__()

@@ -55,6 +55,7 @@ class LoopyNet(nn.Module):
         self.layers = nn.ModuleDict(self._build_layers())
         self.fits = nn.ModuleDict(self._build_edges(Fit))
         self.merges = nn.ModuleDict(self._build_edges(Merge))
+        self._norm_differs = any(n.norm.differs_by_step for n in self.graph.layers.values())
         self._sources = {edge.source for edge in self.graph.edges}
 
     @classmethod
@@ -79,7 +80,7 @@ class LoopyNet(nn.Module):
             SpecError: config.yaml is missing or damaged.
             RunError: the weights are missing, damaged, or those of another network.
         """
-        folder = Path(run) if Path(run).is_dir() else Path("runs") / run
+        folder = Path(run) if (Path(run) / "config.yaml").is_file() else Path("runs") / run
         net = cls(read_spec(folder / "config.yaml"))
         load_weights(net, folder / "model.safetensors")
         return net.eval()
@@ -271,7 +272,7 @@ class LoopyNet(nn.Module):
             raise LoopyNetError(
                 f'"{self.graph.name}" is untied and has weights for {steps} unrolls, not {unrolls}'
             )
-        if unrolls > steps and not torch.compiler.is_compiling():
+        if unrolls > steps and self._norm_differs and not torch.compiler.is_compiling():
             warnings.warn(
                 f'running {unrolls} unrolls of "{self.graph.name}", which has {steps}: the unrolls '
                 f"after number {steps} use its scale, shift and running statistics",

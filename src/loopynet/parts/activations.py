@@ -41,7 +41,11 @@ def _nn() -> ModuleType:
 
 
 def _plain(torch_name: str) -> "Callable[[], nn.Module]":
-    return lambda: getattr(_nn(), torch_name)()
+    def build() -> "nn.Module":
+        return getattr(_nn(), torch_name)()  # type: ignore[no-any-return]
+
+    build.__doc__ = f"PyTorch's {torch_name}."
+    return build
 
 
 for _name, (_torch_name, *_aliases) in _WITHOUT_OPTIONS.items():
@@ -72,6 +76,11 @@ def rrelu(lower: float = 1 / 8, upper: float = 1 / 3) -> "nn.Module":
     return _nn().RReLU(lower, upper)  # type: ignore[no-any-return]
 
 
+@activations.rule("rrelu")
+def _rrelu_bounds(lower: float, upper: float) -> str | None:
+    return "lower must not be above upper" if lower > upper else None
+
+
 @activation("elu")
 def elu(alpha: float = 1.0) -> "nn.Module":
     """x if x > 0, else alpha * (exp(x) - 1)."""
@@ -100,6 +109,11 @@ def softplus(beta: float = 1.0, threshold: float = 20.0) -> "nn.Module":
 def hard_tanh(min_val: float = -1.0, max_val: float = 1.0) -> "nn.Module":
     """x clipped to [min_val, max_val]."""
     return _nn().Hardtanh(min_val, max_val)  # type: ignore[no-any-return]
+
+
+@activations.rule("hard_tanh")
+def _hard_tanh_bounds(min_val: float, max_val: float) -> str | None:
+    return "min_val must be below max_val" if min_val >= max_val else None
 
 
 @activation("hard_shrink")

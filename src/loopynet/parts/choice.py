@@ -18,6 +18,8 @@ from loopynet.errors import SpecError
 from loopynet.parts.model import SpecModel
 from loopynet.parts.registry import Registry
 
+Rule = Callable[..., str | None]
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -38,6 +40,10 @@ class Choice:
 
 class FunctionRegistry(Registry[Callable[..., Any]]):
     """A registry of functions whose keyword parameters are the options of a `Choice`."""
+
+    def __init__(self, kind: str, group: str) -> None:
+        super().__init__(kind, group)
+        self._rules: dict[str, Rule] = {}
 
     def parse(self, value: object) -> Choice:
         """Return the choice that a YAML value describes.
@@ -61,7 +67,22 @@ class FunctionRegistry(Registry[Callable[..., Any]]):
             raise PydanticCustomError("unknown_name", "{text}", {"text": str(error)}) from None
         given = {key: item for key, item in value.items() if key != "type"}
         options = self._options_model(name).model_validate(given)
+        objection = self._rules[name](**options.model_dump()) if name in self._rules else None
+        if objection:
+            raise PydanticCustomError("options", "{text}", {"text": objection})
         return Choice(name, options.model_dump(exclude_defaults=True, exclude_unset=True))
+
+    def rule(self, name: str) -> Callable[[Rule], Rule]:
+        """Return a decorator for a function that takes all options of `name` and may object.
+
+        It returns what is wrong with their combination, or None.
+        """
+
+        def add(rule: Rule) -> Rule:
+            self._rules[name] = rule
+            return rule
+
+        return add
 
     def call(self, choice: Choice, *arguments: object) -> Any:
         """Call the chosen function with `arguments` and the choice's options."""
@@ -75,7 +96,9 @@ class FunctionRegistry(Registry[Callable[..., Any]]):
         fields: dict[str, Any] = {
             p.name: (p.annotation, p.default) for p in _option_parameters(self.get(name))
         }
-        return create_model(name, __base__=SpecModel, **fields)
+        # The module is where annotations that are strings are looked up.
+        module = self.get(name).__module__
+        return create_model(name, __base__=SpecModel, __module__=module, **fields)
 
 
 @dataclass(frozen=True)

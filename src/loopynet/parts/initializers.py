@@ -24,6 +24,13 @@ Fan = Literal["fan_in", "fan_out", "fan_avg"]
 Distribution = Literal["uniform", "normal", "truncated_normal"]
 
 
+NEEDS_FAN = frozenset({
+    "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal",
+    "variance_scaling", "orthogonal", "sparse", "identity",
+})  # fmt: skip
+"""Initializers for weights only: a bias, which has one dimension, gives them nothing to go by."""
+
+
 def _gain(gain: Gain) -> float:
     named = {"relu": math.sqrt(2.0), "linear": 1.0, "tanh": 5 / 3, "selu": 0.75}
     return named[gain] if isinstance(gain, str) else float(gain)

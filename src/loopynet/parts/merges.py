@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loopynet.parts.registry import Registry
-from loopynet.parts.shape import Shape
+from loopynet.parts.shape import Shape, size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +30,7 @@ class MergePart:
         concatenates: the signal's channels are added to the target's input, so that they are free
             to differ; otherwise both shapes must agree and the merged shape is theirs.
         parameters: the number of learned weights for a target's input shape.
+        multiply_adds: of one sample, for a target's input shape.
         doc: one line for the documentation.
     """
 
@@ -37,6 +38,7 @@ class MergePart:
     doc: str
     concatenates: bool = False
     parameters: Callable[[Shape], int] = lambda _: 0
+    multiply_adds: Callable[[Shape], int] = lambda _: 0
 
     def fits(self, x: Shape, signal: Shape) -> bool:
         """Say whether a signal of this shape can be merged as it is."""
@@ -122,5 +124,6 @@ merges.register("gate")(
         "x + g * f with g = sigmoid(W [x; f] + b), a learned 1x1 convolution (a dense layer for "
         "vectors).",
         parameters=_gate_parameters,
+        multiply_adds=lambda x: 2 * x[0] * size(x),
     )
 )

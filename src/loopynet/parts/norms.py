@@ -22,8 +22,10 @@ class NormSpec(SpecModel):
     and shift are one (Cooijmans et al. 2016). Group and layer norm keep no statistics.
     """
 
-    type: NormType = "none"
-    over_time: OverTime = "shared"
+    type: NormType = Field(
+        "none", description="over the batch, over groups of channels, over all channels, or nothing"
+    )
+    over_time: OverTime = Field("shared", description="what the unrolls share")
     momentum: Annotated[float, Field(gt=0, le=1)] = Field(
         0.1, description="weight of the newest batch in the running statistics"
     )
@@ -31,6 +33,13 @@ class NormSpec(SpecModel):
     groups: Count | None = Field(
         None, description="of group norm; the largest divisor of the channels up to 32 if null"
     )
+
+    @property
+    def differs_by_step(self) -> bool:
+        """Whether unrolls have numbers of their own."""
+        if self.type == "batch":
+            return self.over_time != "shared"
+        return self.type != "none" and self.over_time == "per_step"
 
     def check(self, shape: Shape) -> None:
         """Raise ShapeError if outputs of `shape` cannot be normalized so."""

@@ -79,6 +79,15 @@ def sgd(
                  dampening=dampening, weight_decay=weight_decay)  # fmt: skip
 
 
+@optimizers.rule("sgd")
+def _nesterov_needs_momentum(
+    momentum: float, nesterov: bool, dampening: float, **_: object
+) -> str | None:
+    if nesterov and (momentum == 0 or dampening != 0):
+        return "nesterov needs a momentum above 0 and no dampening"
+    return None
+
+
 @optimizer("rmsprop")
 def rmsprop(
     parameters: object,
@@ -189,7 +198,9 @@ def cosine(
 
 
 @schedule("linear")
-def linear(optimizer: Any, epochs: int, /, end: Amount = 0.0) -> "optim.lr_scheduler.LRScheduler":
+def linear(
+    optimizer: Any, epochs: int, /, end: Annotated[float, Field(ge=0, le=1)] = 0.0
+) -> "optim.lr_scheduler.LRScheduler":
     """A straight line from the learning rate to `end` times it."""
     from torch.optim import lr_scheduler
 

@@ -81,7 +81,13 @@ class Registry(Generic[T]):
             return
         self._plugins_loaded = True
         for point in entry_points(group=self.group):
-            point.load()
+            try:
+                point.load()
+            except Exception as error:  # whatever another package's import raises
+                raise SpecError(
+                    f'the {self.kind} plug-in "{point.name}" ({point.value}) cannot be loaded: '
+                    f"{type(error).__name__}: {error}; mend or uninstall its package"
+                ) from error
 
 
 def _key(name: str) -> str:

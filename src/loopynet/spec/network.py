@@ -67,20 +67,20 @@ class NetworkSpec(SpecModel):
     """
 
     name: RunName = Field("network", description="names the run folder")
-    input: InputSpec
+    input: InputSpec = Field(description="what enters the network")
     templates: dict[Name, dict[str, Any]] = Field({}, description="options that layers inherit")
     layers: dict[Name, AnyLayer] = Field(description="every layer by name")
     main: tuple[str, ...] = Field(description="the main stack: the chain from input to logits")
     loops: dict[Name, Loop] = Field({}, description="feedback edges")
     skips: dict[Name, Skip] = Field({}, description="forward edges")
-    unroll: Unroll = Unroll()
+    unroll: Unroll = Field(Unroll(), description="how often and in which order the loops run")
     norm: NormSpec = Field(NormSpec(), description="normalizes every weighted layer but the last")
     readout: Literal["last", "each"] = Field(
         "last", description="logits of the last unroll, or of each"
     )
-    loss: Loss = Loss()
-    data: DataSpec = DataSpec()
-    training: TrainingSpec = TrainingSpec()
+    loss: Loss = Field(Loss(), description="over which unrolls the loss is taken")
+    data: DataSpec = Field(DataSpec(), description="what it is trained on")
+    training: TrainingSpec = Field(TrainingSpec(), description="how it is trained")
 
     @field_validator("norm", mode="before")
     @classmethod

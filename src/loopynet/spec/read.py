@@ -34,6 +34,11 @@ _PLAIN = {
 }
 
 
+_NAMED_CHOICES = frozenset(
+    {"activation", "init", "bias_init", "norm", "optimizer", "learning_rate_schedule"}
+)
+
+
 def read_spec(file: Path | str, overrides: Iterable[str] = ()) -> NetworkSpec:
     """Read and validate a YAML file.
 
@@ -77,11 +82,13 @@ def _changed(data: Any, path: tuple[str, ...], value: Any, change: str) -> Any:
     if isinstance(data, list) and path[0].isdigit() and int(path[0]) < len(data):
         index = int(path[0])
         return [*data[:index], _changed(data[index], path[1:], value, change), *data[index + 1 :]]
-    if isinstance(data, str) and len(path) == 1 and path[0] != "type":
-        data = {"type": data}  # optimizer=sgd, then optimizer.momentum=0.9
     if not isinstance(data, Mapping):
         raise SpecError(f'--set {change}: "{path[0]}" leads into a value that is not a mapping')
-    return {**data, path[0]: _changed(data.get(path[0]), path[1:], value, change)}
+    inner = data.get(path[0])
+    if isinstance(inner, str) and len(path) > 1:
+        # optimizer: sgd and optimizer.momentum=0.9 go together; split: published and a count do not
+        inner = {"type": inner} if path[0] in _NAMED_CHOICES else {}
+    return {**data, path[0]: _changed(inner, path[1:], value, change)}
 
 
 def validate(source: Source) -> NetworkSpec:

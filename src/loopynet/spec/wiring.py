@@ -32,6 +32,7 @@ class Skip(SpecModel):
 class Loop(Skip):
     """A feedback edge: the output of a layer into the input of an earlier one, an unroll later."""
 
+    from_: str = Field(alias="from", description="the layer whose output is taken")
     delay: Count = Field(1, description="unrolls that the signal takes")
     initial: Literal["absent", "zero", "one"] | None = Field(
         None,

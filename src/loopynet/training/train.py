@@ -18,6 +18,7 @@ from loopynet.data import Batches, ImageData, build_augmentation, load_data
 from loopynet.errors import RunError, SpecError
 from loopynet.graph import check_memory
 from loopynet.network import LoopyNet
+from loopynet.parts.shape import show
 from loopynet.run import Evaluation, RunFolder, evaluate
 from loopynet.spec import NetworkSpec, TrainingSpec
 from loopynet.training.callbacks import EpochTable, SeedEpochs
@@ -97,6 +98,7 @@ def _prepare(spec: NetworkSpec) -> tuple[LoopyNet, ImageData]:
     torch.manual_seed(spec.training.seed)
     net = LoopyNet(spec)
     check_memory(net.graph, spec.training.batch_size)
+    _check_augmentation(spec.training, net.graph.input_shape)
     data = load_data(spec.data, net.graph.input_shape, net.graph.output_shape[0])
     if not len(data.validation):
         _check_without_validation(spec.training)
@@ -116,6 +118,21 @@ def _check_device(options: TrainingSpec) -> None:
         raise SpecError(
             "float16 needs a CUDA device; write float32 or bfloat16", ("training", "precision")
         )
+
+
+def _check_augmentation(options: TrainingSpec, shape: tuple[int, ...]) -> None:
+    """Raise SpecError if an augmentation cannot be applied to images of this shape."""
+    augment = build_augmentation(options.augmentation)
+    if augment is None:
+        return
+    try:
+        augment(torch.rand(2, *shape))
+    except (RuntimeError, ValueError, IndexError) as error:
+        reason = str(error).splitlines()[0]
+        raise SpecError(
+            f"cannot be applied to images {show(shape)} ({reason}); change or remove it",
+            ("training", "augmentation"),
+        ) from None
 
 
 def _check_without_validation(options: TrainingSpec) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from loopynet.parts.activations import Activation
 from loopynet.parts.choice import Choice
-from loopynet.parts.initializers import Initializer
+from loopynet.parts.initializers import NEEDS_FAN, Initializer
 from loopynet.parts.model import SpecModel
 from loopynet.parts.norms import NormSpec
 from loopynet.parts.registry import Registry
@@ -75,6 +76,14 @@ class WeightedLayerSpec(LayerSpec):
     bias_init: Initializer = Field(Choice("zeros"), description="initializer of the bias")
 
     weighted: ClassVar[bool] = True
+
+    @field_validator("bias_init")
+    @classmethod
+    def _bias_init_needs_no_fan(cls, choice: Choice) -> Choice:
+        if choice.name in NEEDS_FAN:
+            message = "{name} is for weights; write zeros, constant or random_normal"
+            raise PydanticCustomError("bias_init", message, {"name": choice.name})
+        return choice
 
 
 layer_types: Registry[type[LayerSpec]] = Registry("layer type", "loopynet.layers")

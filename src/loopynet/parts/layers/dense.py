@@ -42,7 +42,7 @@ class Dense(WeightedLayerSpec):
 
 @layer("maxout")
 class Maxout(LayerSpec):
-    """The maximum over groups of `pieces` neighbouring channels (Goodfellow et al. 2013)."""
+    """The maximum over groups of `pieces` neighboring channels (Goodfellow et al. 2013)."""
 
     type: Literal["maxout"] = "maxout"
     pieces: Count = Field(2, description="channels that compete for one output channel")
