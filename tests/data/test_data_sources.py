@@ -97,7 +97,7 @@ def test_a_folder_in_the_data_folder(monkeypatch, tmp_path):
     write_parquet(tmp_path / "mnist" / "train.parquet", images, [n % 2 for n in range(20)], None)
     monkeypatch.setenv("LOOPYNET_DATA", str(tmp_path))
     data = load_data(DataSpec(name="MNIST"), (1, 8, 8), 10)
-    assert data.provenance["origin"] == str(tmp_path / "mnist")
+    assert data.provenance["origin"] == "$LOOPYNET_DATA/mnist"
     with pytest.raises(DataError, match='needs 60,000 images from the only set of "mnist"'):
         load_data(DataSpec(name="mnist", split="published"), (1, 8, 8), 10)
 

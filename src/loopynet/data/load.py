@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from loopynet.data.decode import Frame, frame_for
 from loopynet.data.image_data import ImageData, Images
 from loopynet.data.preprocessing import Preprocessing
 from loopynet.data.rows import NO_LABEL, Rows, Source
-from loopynet.data.sources import open_source
+from loopynet.data.sources import DATA_VARIABLE, open_source
 from loopynet.data.splits import SplitIndices, split_indices
 from loopynet.errors import DataError
 from loopynet.spec.data import DataSpec
@@ -104,7 +106,7 @@ def _provenance(spec: DataSpec, source: Source, split: SplitIndices) -> dict[str
     test_rows = None if source.test is None else len(source.test.labels)
     return {
         "name": spec.name,
-        "origin": source.origin,
+        "origin": _portable(source.origin),
         "available": {"train": len(source.train.labels), "test": test_rows},
         "split": {
             "name": split.name,
@@ -116,3 +118,11 @@ def _provenance(spec: DataSpec, source: Source, split: SplitIndices) -> dict[str
         },
         "notes": list(source.notes),
     }
+
+
+def _portable(origin: str) -> str:
+    """Return an origin below $LOOPYNET_DATA with the variable's name, so that it tells no paths."""
+    folder = os.environ.get(DATA_VARIABLE)
+    if folder and Path(origin).is_relative_to(Path(folder)):
+        return str(Path(f"${DATA_VARIABLE}") / Path(origin).relative_to(Path(folder)))
+    return origin
