@@ -139,6 +139,8 @@ def test_a_layer_from_python_with_a_template():
         "{type: conv-2d, activation: ReLU}",
         "{type: conv2d, template: other}",
         "{type: conv2d, template: 3}",
+        "{type: conv2d, template: conv3}",
+        "{type: conv2d, filters: bad}",  # which both layers replace
         "{type: conv2d, init: {type: normal, std: 1}}",
         "{type: conv2d, norm: batch, size: [3, 3]}",
     ],

@@ -210,3 +210,13 @@ def test_a_batch_of_one_image_is_named(tmp_path):
 def test_a_device_that_is_not_there_is_named(tmp_path, change):
     with pytest.raises(SpecError, match=r"^training\.(device|precision): "):
         train(small_spec(change), str(tmp_path / "run"))
+
+
+def test_the_published_protocol_trains_on_its_windows(tmp_path):
+    run = train(
+        small_spec("training.protocol=published", "training.epochs=1"), str(tmp_path / "run")
+    ).run
+    assert table(run)[0]["step"] == str(1258 // 32 + 1)
+    results = run.read_json("results.json")
+    assert results["test"]["images"] == 100 + 269 // 100
+    assert results["test"]["protocol"] == results["protocol"] == "published"

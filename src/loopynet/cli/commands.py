@@ -54,7 +54,8 @@ def run_evaluate(options: argparse.Namespace) -> int:
     net = run.network()
     data = load_data(net.spec.data, net.graph.input_shape, net.graph.output_shape[0])
     images = getattr(data, options.split)
-    result = evaluate(net, images, run.preprocessing(), options.unrolls)
+    protocol = options.protocol or net.spec.training.protocol
+    result = evaluate(net, images, run.preprocessing(), options.unrolls, protocol=protocol)
     _print_evaluation(_console(), options.split, result, each=options.each)
     return 0
 

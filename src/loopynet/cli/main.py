@@ -98,6 +98,11 @@ def _evaluate(commands: Commands) -> None:
     parser.add_argument(
         "--split", choices=("test", "validation", "train"), default="test", help="default: test"
     )
+    parser.add_argument(
+        "--protocol",
+        choices=("standard", "published"),
+        help="look at every image, or at the windows of the 2016 library; default as trained",
+    )
     _unrolls(parser)
     parser.add_argument("--each", action="store_true", help="show every unroll, not only the last")
 

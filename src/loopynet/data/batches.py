@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import numpy as np
 import torch
@@ -32,6 +33,9 @@ class Batches:
             batch normalization if one single image would be left: it has no spread to divide by.
         augment: changes a batch of pixels in 0..1, float32 [n, C, H, W], before the mean is
             subtracted; its random numbers are torch's global ones. Default: None.
+        protocol: "standard", each image once; or "published", the windows of the 2016 library,
+            whose index moved on by one image and not by one batch: batch i is images i to
+            i + batch_size of the order, for i = 0 to N // batch_size. Default: "standard".
 
     Raises:
         DataError: the batch size is below 1, or the seed is negative.
@@ -49,6 +53,7 @@ class Batches:
         seed: int = 0,
         drop_last: bool = False,
         augment: Callable[[Tensor], Tensor] | None = None,
+        protocol: Literal["standard", "published"] = "standard",
     ) -> None:
         if batch_size < 1:
             raise DataError(f"the batch size is {batch_size}: make it 1 or more")
@@ -61,6 +66,7 @@ class Batches:
         self.seed = seed
         self.drop_last = drop_last
         self.augment = augment
+        self.protocol = protocol
         self._epoch = 0
 
     @property
@@ -73,15 +79,27 @@ class Batches:
         self._epoch = epoch
 
     def __len__(self) -> int:
-        full, rest = divmod(len(self.images), self.batch_size)
-        return full + (rest > 0 and not self.drop_last)
+        return len(self._windows())
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         # A generator: the order is drawn with the first batch, since Lightning, when it continues a
         # run, makes the iterator before it tells the epoch.
         order = self._order().to(self.images.pixels.device)
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
-            yield self._batch(order[start : start + self.batch_size])
+        for window in self._windows():
+            yield self._batch(order[window])
+
+    @property
+    def distinct(self) -> int:
+        """How many different images an epoch sees."""
+        return max((window.stop for window in self._windows()), default=0)
+
+    def _windows(self) -> list[slice]:
+        """Return which places of the order each batch takes."""
+        count, size = len(self.images), self.batch_size
+        if self.protocol == "published":
+            return [slice(i, min(i + size, count)) for i in range(count // size + 1) if i < count]
+        end = count - count % size if self.drop_last else count
+        return [slice(i, min(i + size, end)) for i in range(0, end, size)]
 
     def _order(self) -> Tensor:
         if not self.shuffle:

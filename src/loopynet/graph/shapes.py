@@ -53,8 +53,8 @@ def infer_shapes(spec: NetworkSpec, *, loops: bool) -> Shapes:
         shapes = _one_pass(spec, edges, known, final=False)
         if shapes.raw == known:
             return _one_pass(spec, edges, known, final=True)
-        known = shapes.raw
-    grower = next(iter(spec.loops))
+        before, known = known, shapes.raw
+    grower = next(name for name in spec.loops if known[name] != before[name])
     raise SpecError(
         "makes its own signal wider at every pass; put a conv2d or dense layer inside the loop",
         ("loops", grower),

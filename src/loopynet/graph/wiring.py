@@ -102,7 +102,8 @@ def _unknown(spec: NetworkSpec, name: str, path: tuple[str | int, ...], hint: st
 
 
 RESERVED = frozenset({
-    "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "clear", "compile",
+    "T_destination", "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children",
+    "clear", "compile",
     "cpu", "cuda", "double", "dump_patches", "eval", "extra_repr", "float", "forward",
     "get_buffer", "get_extra_state", "get_parameter", "get_submodule", "half", "input", "ipu",
     "items", "keys", "load_state_dict", "modules", "mtia", "named_buffers", "named_children",

@@ -76,4 +76,4 @@ def _run_word(text: str) -> str:
 
 def _word(name: str) -> str:
     word = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:_LONGEST]
-    return word if re.match("[A-Za-z_]", word) else f"_{word}"[:_LONGEST]
+    return word if re.match("[A-Za-z]", word) else f"layer{word}"[:_LONGEST]

@@ -31,6 +31,8 @@ class BatchNormOverTime(nn.Module):
     ) -> None:
         super().__init__()
         self.momentum, self.eps = momentum, eps
+        # Kept as numbers: torch.fx cannot take the length of a tensor that it traces.
+        self.affine_steps, self.statistics_steps = affine_steps, statistics_steps
         self.weight = nn.Parameter(torch.ones(affine_steps, channels))
         self.bias = nn.Parameter(torch.zeros(affine_steps, channels))
         self.register_buffer("running_mean", torch.zeros(statistics_steps, channels))
@@ -38,8 +40,8 @@ class BatchNormOverTime(nn.Module):
 
     def forward(self, x: Tensor, t: int) -> Tensor:
         """Return x normalized as unroll t (from 1) is; training updates its statistics."""
-        affine = min(t, len(self.weight)) - 1
-        statistics = min(t, len(self.running_mean)) - 1
+        affine = min(t, self.affine_steps) - 1
+        statistics = min(t, self.statistics_steps) - 1
         return functional.batch_norm(
             x,
             self.running_mean[statistics],
@@ -67,12 +69,13 @@ class GroupNormOverTime(nn.Module):
     def __init__(self, channels: int, groups: int, affine_steps: int, eps: float = 1e-5) -> None:
         super().__init__()
         self.groups, self.eps = groups, eps
+        self.affine_steps = affine_steps
         self.weight = nn.Parameter(torch.ones(affine_steps, channels))
         self.bias = nn.Parameter(torch.zeros(affine_steps, channels))
 
     def forward(self, x: Tensor, t: int) -> Tensor:
         """Return x normalized over each group of channels, with the affine set of unroll t."""
-        affine = min(t, len(self.weight)) - 1
+        affine = min(t, self.affine_steps) - 1
         return functional.group_norm(
             x, self.groups, self.weight[affine], self.bias[affine], self.eps
         )

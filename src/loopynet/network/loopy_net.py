@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.fx import Proxy
 
 from loopynet.errors import LoopyNetError, LoopyNetWarning
 from loopynet.graph import Edge, Graph, build_graph, check_memory
@@ -55,7 +56,10 @@ class LoopyNet(nn.Module):
         self.layers = nn.ModuleDict(self._build_layers())
         self.fits = nn.ModuleDict(self._build_edges(Fit))
         self.merges = nn.ModuleDict(self._build_edges(Merge))
-        self._norm_differs = any(n.norm.differs_by_step for n in self.graph.layers.values())
+        self._norm_differs = any(
+            node.norm.differs_by_step and node.section == "body"
+            for node in self.graph.layers.values()
+        )
         self._sources = {edge.source for edge in self.graph.edges}
 
     @classmethod
@@ -109,7 +113,10 @@ class LoopyNet(nn.Module):
         Raises:
             LoopyNetError: an input of the wrong shape, or an impossible number of unrolls.
         """
-        self._check_input(x)
+        if isinstance(x, Proxy):  # torch.fx traces, and hands over every argument as a proxy
+            unrolls = readout = record = None
+        else:
+            self._check_input(x)
         count = self._check_unrolls(unrolls)
         readout = readout or READOUTS[self.graph.readout]
         x, kept = self._run_trunk(x, record)
@@ -249,8 +256,6 @@ class LoopyNet(nn.Module):
         return self.graph.section_of(edge.target)
 
     def _check_input(self, x: Tensor) -> None:
-        if not isinstance(x, Tensor):  # a proxy, while torch.fx traces
-            return
         if tuple(x.shape[1:]) != self.graph.input_shape:
             wanted = show(self.graph.input_shape)
             raise LoopyNetError(

@@ -20,6 +20,7 @@ initializer = initializers.register
 
 Initializer = Annotated[Choice, ChoiceFrom(initializers)]
 Gain = Literal["relu", "linear", "tanh", "selu"] | float
+Amount = Annotated[float, Field(ge=0)]
 Fan = Literal["fan_in", "fan_out", "fan_avg"]
 Distribution = Literal["uniform", "normal", "truncated_normal"]
 
@@ -113,7 +114,7 @@ def _truncated(weight: "Tensor", mean: float, std: float) -> None:
 
 
 @initializer("random_normal", "normal")
-def random_normal(weight: "Tensor", mean: float = 0.0, std: float = 0.05) -> None:
+def random_normal(weight: "Tensor", mean: float = 0.0, std: Amount = 0.05) -> None:
     """Normal with the given mean and deviation."""
     from torch.nn import init
 
@@ -128,8 +129,15 @@ def random_uniform(weight: "Tensor", low: float = -0.05, high: float = 0.05) -> 
     init.uniform_(weight, low, high)
 
 
+@initializers.rule("random_uniform")
+def _uniform_bounds(low: float, high: float) -> str | None:
+    return "low must not be above high" if low > high else None
+
+
 @initializer("truncated_normal", "trunc_normal")
-def truncated_normal(weight: "Tensor", mean: float = 0.0, std: float = 0.05) -> None:
+def truncated_normal(
+    weight: "Tensor", mean: float = 0.0, std: Annotated[float, Field(gt=0)] = 0.05
+) -> None:
     """Normal, cut at two deviations from the mean."""
     _truncated(weight, mean, std)
 
@@ -144,7 +152,7 @@ def orthogonal(weight: "Tensor", gain: Gain = 1.0) -> None:
 
 @initializer("sparse")
 def sparse(
-    weight: "Tensor", sparsity: Annotated[float, Field(ge=0, lt=1)] = 0.9, std: float = 0.01
+    weight: "Tensor", sparsity: Annotated[float, Field(ge=0, lt=1)] = 0.9, std: Amount = 0.01
 ) -> None:
     """Normal, with the given share of zeros in each column (Martens 2010); dense weights only."""
     from torch.nn import init

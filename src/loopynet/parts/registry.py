@@ -40,9 +40,9 @@ class Registry(Generic[T]):
 
         def add(part: T) -> T:
             for alias in (name, *aliases):
-                if self._canonical.get(_key(alias), name) != name or name in self._parts:
+                if _key(alias) in self._canonical:
                     raise ValueError(f'the {self.kind} "{alias}" is registered already')
-                self._canonical[_key(alias)] = name
+            self._canonical |= {_key(alias): name for alias in (name, *aliases)}
             self._parts[name] = part
             return part
 

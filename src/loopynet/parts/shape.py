@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 Shape = tuple[int, ...]
@@ -40,7 +40,17 @@ def pair_schema(least: int, *words: str) -> dict[str, Any]:
     return {"anyOf": [number, both, *([{"enum": list(words)}] if words else [])]}
 
 
-Pair = Annotated[int | tuple[int, int], PlainValidator(_pair), WithJsonSchema(pair_schema(1))]
+def unchanged(value: Any) -> Any:
+    """Serialize a value that is plain data already."""
+    return value
+
+
+Pair = Annotated[
+    int | tuple[int, int],
+    PlainValidator(_pair),
+    PlainSerializer(unchanged),
+    WithJsonSchema(pair_schema(1)),
+]
 """One number for height and width, or [height, width]."""
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch.nn import functional
-from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics import MeanMetric
 
 from loopynet.data import Batches, Images, Preprocessing
 from loopynet.errors import DataError
 from loopynet.network import Each, LoopyNet
 
-BATCH = 256
+Protocol = Literal["standard", "published"]
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,12 @@ class Evaluation:
     """How well a network does.
 
     Attributes:
-        images: how many were looked at.
+        images: how many different images were looked at.
         accuracy: share of right answers at the last unroll, 0 to 1.
         loss: mean cross-entropy at the last unroll, in nats.
         accuracies: share of right answers at each unroll.
         losses: mean cross-entropy at each unroll.
+        protocol: standard, or published (see `evaluate`).
     """
 
     images: int
@@ -33,10 +34,19 @@ class Evaluation:
     loss: float
     accuracies: tuple[float, ...]
     losses: tuple[float, ...]
+    protocol: Protocol = "standard"
 
     def plain(self) -> dict[str, Any]:
         """Return the same as JSON-able data."""
         return asdict(self)
+
+
+def evaluation_batches(
+    images: Images, preprocessing: Preprocessing, protocol: Protocol = "standard"
+) -> Batches:
+    """Return images in their order, in batches of 256, or as the published evaluation took them."""
+    size = 100 if protocol == "published" else 256
+    return Batches(images, preprocessing, size, shuffle=False, protocol=protocol)
 
 
 @torch.inference_mode()
@@ -46,8 +56,9 @@ def evaluate(
     preprocessing: Preprocessing,
     unrolls: int | None = None,
     device: torch.device | str = "cpu",
+    protocol: Protocol = "standard",
 ) -> Evaluation:
-    """Evaluate a network on images, each looked at once.
+    """Evaluate a network on images.
 
     Args:
         net: the network; its mode is restored afterwards.
@@ -55,6 +66,9 @@ def evaluate(
         preprocessing: of the run.
         unrolls: passes; the spec's if None.
         device: where to compute.
+        protocol: standard looks at each image once. published repeats the 2016 library: the mean
+            over windows of 100 images that move on by one, so that of 1,000 images the first 110
+            are looked at.
 
     Raises:
         DataError: there are no images.
@@ -63,19 +77,21 @@ def evaluate(
         raise DataError("there are no images to evaluate on; this split is empty")
     was_training = net.training
     net.eval().to(device)
-    count = unrolls or net.graph.steps
-    counters = [_accuracy(net).to(device) for _ in range(count)]
-    losses = torch.zeros(count, dtype=torch.float64)
-    for pixels, labels in Batches(images, preprocessing, BATCH, shuffle=False):
+    steps = range(unrolls or net.graph.steps)
+    accuracies, losses = ([_mean(device) for _ in steps] for _ in range(2))
+    batches = evaluation_batches(images, preprocessing, protocol)
+    for pixels, labels in batches:
         x, y = pixels.to(device), labels.to(device)
-        for i, logits in enumerate(net(x, unrolls=unrolls, readout=Each())):
-            counters[i].update(logits, y)
-            losses[i] += functional.cross_entropy(logits, y, reduction="sum").double().cpu()
+        weight = 1 if protocol == "published" else len(y)
+        for t, logits in enumerate(net(x, unrolls=unrolls, readout=Each())):
+            accuracies[t].update((logits.argmax(-1) == y).double().mean(), weight)
+            losses[t].update(functional.cross_entropy(logits, y).double(), weight)
     net.train(was_training)
-    accuracies = tuple(float(counter.compute()) for counter in counters)
-    means = tuple((losses / len(images)).tolist())
-    return Evaluation(len(images), accuracies[-1], means[-1], accuracies, means)
+    shares, means = (tuple(float(m.compute()) for m in kind) for kind in (accuracies, losses))
+    return Evaluation(batches.distinct, shares[-1], means[-1], shares, means, protocol)
 
 
-def _accuracy(net: LoopyNet) -> MulticlassAccuracy:
-    return MulticlassAccuracy(net.graph.output_shape[0], average="micro")
+def _mean(device: torch.device | str) -> MeanMetric:
+    mean = MeanMetric().to(device)
+    mean.set_dtype(torch.float64)  # after `to`, which would undo it
+    return mean

@@ -23,19 +23,19 @@ def _layer(value: object) -> LayerSpec:
     if isinstance(value, LayerSpec):
         return value
     if not isinstance(value, Mapping):
-        raise PydanticCustomError("layer", "write a mapping, such as {{type: conv2d, filters: 16}}")
+        raise PydanticCustomError("layer", "write a mapping, such as {type: conv2d, filters: 16}")
     if not isinstance(value.get("type"), str):
         raise PydanticCustomError("layer_type", "missing key type (or a template that has one)")
     try:
         cls = layer_types.get(value["type"])
     except SpecError as error:
-        raise PydanticCustomError("unknown_name", "{text}", {"text": str(error)}) from None
+        raise located_errors({("type",): str(error)}) from None
     return cls.model_validate({**value, "type": layer_types.canonical(value["type"])})
 
 
 AnyLayer = Annotated[SerializeAsAny[LayerSpec], PlainValidator(_layer)]
 Name = Annotated[
-    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$", max_length=64, description="a plain word")
+    str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64, description="a plain word")
 ]
 RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
@@ -96,6 +96,10 @@ class NetworkSpec(SpecModel):
         templates = value.get("templates") or {}
         if not isinstance(templates, Mapping):
             return value
+        nested = [name for name, item in templates.items() if _has_template(item)]
+        if nested:
+            text = "a template cannot have one of its own; write its options here"
+            raise located_errors({("templates", name, "template"): text for name in nested})
         layers = {name: _inherited(name, item, templates) for name, item in value["layers"].items()}
         return {**value, "layers": layers}
 
@@ -109,6 +113,10 @@ class NetworkSpec(SpecModel):
             text = f"has {len(steps)} weights for unroll.steps {self.unroll.steps}"
             raise located_errors({("loss", "steps"): f"{text}; write one each, not all zero"})
         return self
+
+
+def _has_template(item: Any) -> bool:
+    return isinstance(item, Mapping) and "template" in item
 
 
 def _inherited(name: str, item: Any, templates: Mapping[str, Any]) -> Any:

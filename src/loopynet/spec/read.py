@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from loopynet.errors import SpecError
+from loopynet.errors import SpecError, did_you_mean
 from loopynet.spec.network import NetworkSpec
 from loopynet.spec.source import Place, Source, parse_source, read_source
 
 MESSAGES_SHOWN = 8
+
+_INDEX = re.compile("[0-9]{1,6}")
 
 _PLAIN = {
     "missing": "missing key",
@@ -79,7 +82,7 @@ def _changed(data: Any, path: tuple[str, ...], value: Any, change: str) -> Any:
         return value
     if data is None:
         data = {}
-    if isinstance(data, list) and path[0].isdigit() and int(path[0]) < len(data):
+    if isinstance(data, list) and _INDEX.fullmatch(path[0]) and int(path[0]) < len(data):
         index = int(path[0])
         return [*data[:index], _changed(data[index], path[1:], value, change), *data[index + 1 :]]
     if not isinstance(data, Mapping):
@@ -115,7 +118,9 @@ def _messages(errors: list[ErrorDetails], source: Source) -> list[str]:
     found: dict[Place, list[ErrorDetails]] = {}
     for error in errors:
         found.setdefault(_key_path(error["loc"], data), []).append(error)
-    return [str(source.error(_plain(at_key), path)) for path, at_key in found.items()]
+    # A mistake inside one alternative of a union says more than that the others do not fit.
+    outer = {path[:n] for path in found for n in range(len(path))} - {()}
+    return [str(source.error(_plain(at), path)) for path, at in found.items() if path not in outer]
 
 
 def _with_templates(data: dict[str, Any]) -> dict[str, Any]:
@@ -125,7 +130,8 @@ def _with_templates(data: dict[str, Any]) -> dict[str, Any]:
         return data
     merged = {}
     for name, layer in layers.items():
-        template = templates.get(layer.get("template")) if isinstance(layer, dict) else None
+        key = layer.get("template") if isinstance(layer, dict) else None
+        template = templates.get(key) if isinstance(key, str) else None
         merged[name] = {**template, **layer} if isinstance(template, dict) else layer
     return {**data, "layers": merged}
 
@@ -167,6 +173,12 @@ def _phrase(error: ErrorDetails) -> str:
             f"{_show(error.get('input'))} is no valid name; use letters, digits, _ and -, "
             "beginning with a letter"
         )
+    if kind == "union_tag_invalid":
+        context = error.get("ctx", {})
+        tags = context.get("expected_tags", "")
+        hint = did_you_mean(context.get("tag"), re.findall("'([^']*)'", tags)) or f" Known: {tags}."
+        tag = context.get("tag")
+        return f'no type "{tag}".{hint}'
     if kind in ("literal_error", "enum"):
         return f"must be {error.get('ctx', {}).get('expected', '')}"
     return error["msg"].replace("Input should be", "must be").removeprefix("Value error, ")

@@ -99,11 +99,19 @@ def parse_source(text: str, name: str = "<string>") -> Source:
     """Parse YAML text; `name` stands for the file. Raises SpecError as `read_source`."""
     if len(text) > LARGEST_FILE:
         raise SpecError(f"{name}: longer than {LARGEST_FILE} characters")
+    loader = None
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SpecError(f"{name}:{line} not valid YAML: {error.problem or error.context}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise SpecError(f"{name}:{line} not valid YAML: {str(error).splitlines()[0]}") from None
+    except (ValueError, OverflowError):  # PyYAML's chr() of an escape beyond Unicode
+        line = loader.line + 1 if loader else 1
+        raise SpecError(f"{name}:{line} not valid YAML: an escape of no character") from None
     except yaml.YAMLError as error:
         raise SpecError(f"{name}:1 not valid YAML: {str(error).splitlines()[0]}") from None
     except RecursionError:
@@ -132,9 +140,9 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
             return [self.read(item, (*path, i)) for i, item in enumerate(node.value)]
-        if isinstance(node, yaml.ScalarNode) and node.tag.startswith("tag:yaml.org,2002:"):
-            if node.tag.rpartition(":")[2] in {"binary", "python"} or "/" in node.tag[18:]:
-                raise self._error(node, f"the tag {node.tag} is not allowed; a spec is plain data")
+        if isinstance(node, yaml.ScalarNode) and node.tag == _untagged(node):
+            if not _encodes(node.value):
+                raise self._error(node, "half a character (a surrogate); write the whole")
             return _scalar(node)
         raise self._error(node, f"the tag {node.tag[:60]} is not allowed; a spec is plain data")
 
@@ -144,6 +152,8 @@ class _Reader:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise self._error(key_node, "a key must be a word")
             key = str(key_node.value)
+            if not key.isprintable() or len(key) > 200:
+                raise self._error(key_node, "a key must be a word")
             if key in data:
                 raise self._error(key_node, f'the key "{key[:80]}" stands here twice; keep one')
             self.lines[(*path, key)] = key_node.start_mark.line + 1
@@ -152,6 +162,24 @@ class _Reader:
 
     def _error(self, node: yaml.Node, message: str) -> SpecError:
         return SpecError(f"{self.name}:{node.start_mark.line + 1} {message}")
+
+
+def _untagged(node: yaml.ScalarNode) -> str:
+    """Return the tag that PyYAML gives a scalar for which the file writes none."""
+    plain = node.style is None
+    tag: str = _RESOLVER.resolve(yaml.ScalarNode, node.value, (plain, not plain))
+    return tag
+
+
+_RESOLVER = yaml.resolver.Resolver()
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:

@@ -44,6 +44,11 @@ class TrainingSpec(SpecModel):
     epochs: Annotated[int, Field(ge=1, le=100_000, strict=True)] = Field(
         24, description="passes over the training images"
     )
+    protocol: Literal["standard", "published"] = Field(
+        "standard",
+        description="standard: each image once an epoch, and all of them in an evaluation; "
+        "published: the overlapping windows of the 2016 library",
+    )
     seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = Field(
         0, description="of weights, data order, dropout and augmentation"
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from loopynet.parts.layers import LayerSpec
 from loopynet.spec.network import NetworkSpec
@@ -51,13 +52,23 @@ def _layer(layer: LayerSpec, templates: dict[str, dict[str, Any]]) -> dict[str, 
     options = layer.model_dump(mode="json", by_alias=True, exclude_unset=True)
     options = {"type": layer.type, **options}
     template = templates.get(layer.template or "", {})
-    inherited = type(layer).model_validate({**options, **template}) if template else None
     own = {
         key: value
         for key, value in options.items()
-        if key not in template or getattr(inherited, key, None) != getattr(layer, key)
+        if key not in template or not _inherits(layer, options, key, template[key])
     }
     return {**({"template": own.pop("template")} if layer.template else {}), **own}
+
+
+def _inherits(layer: LayerSpec, options: dict[str, Any], key: str, value: Any) -> bool:
+    """Say whether a template's value of an option is the layer's."""
+    if key == "template":
+        return False
+    try:
+        inherited = type(layer).model_validate({**options, key: value})
+    except ValidationError:
+        return False
+    return bool(getattr(inherited, key) == getattr(layer, key))
 
 
 class _Flow(dict):  # type: ignore[type-arg]

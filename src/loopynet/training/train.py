@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import lightning
 import torch
@@ -19,7 +20,7 @@ from loopynet.errors import RunError, SpecError
 from loopynet.graph import check_memory
 from loopynet.network import LoopyNet
 from loopynet.parts.shape import show
-from loopynet.run import Evaluation, RunFolder, evaluate
+from loopynet.run import Evaluation, RunFolder, evaluate, evaluation_batches
 from loopynet.spec import NetworkSpec, TrainingSpec
 from loopynet.training.callbacks import EpochTable, SeedEpochs
 from loopynet.training.environment import describe_environment
@@ -174,13 +175,16 @@ def _fit(
     run.write_tensors("model.safetensors", dict(net.state_dict()))
     test = validation = None
     if not interrupted:
-        test = evaluate(net, data.test, data.preprocessing, device=device)
-        if len(data.validation):
-            validation = evaluate(net, data.validation, data.preprocessing, device=device)
+        score = partial(
+            evaluate, preprocessing=data.preprocessing, device=device, protocol=options.protocol
+        )
+        test = score(net, data.test)
+        validation = score(net, data.validation) if len(data.validation) else None
     run.write_json(
         "results.json",
         {
             "interrupted": interrupted,
+            "protocol": options.protocol,
             "epochs": len(table.rows),
             "seconds": round(seconds, 1),
             "kept": "best on validation" if keep_best else "last epoch",
@@ -203,8 +207,9 @@ def _run_trainer(
         shuffle=True,
         seed=options.seed,
         augment=build_augmentation(options.augmentation),
+        protocol=options.protocol,
     )
-    check = Batches(data.validation, data.preprocessing, 256, shuffle=False)
+    check = evaluation_batches(data.validation, data.preprocessing, options.protocol)
     try:
         trainer.fit(
             LoopyModule(net),

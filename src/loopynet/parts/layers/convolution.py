@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from loopynet.parts.initializers import initializers
@@ -19,6 +19,7 @@ from loopynet.parts.shape import (
     pair,
     pair_schema,
     size,
+    unchanged,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def _padding(value: object) -> str | int | tuple[int, int]:
 Padding = Annotated[
     Literal["same", "valid"] | int | tuple[int, int],
     PlainValidator(_padding),
+    PlainSerializer(unchanged),
     WithJsonSchema(pair_schema(0, "same", "valid")),
 ]
 Margins = tuple[tuple[int, int], tuple[int, int]]

@@ -48,11 +48,13 @@ class Maxout(LayerSpec):
     pieces: Count = Field(2, description="channels that compete for one output channel")
 
     def output_shape(self, shape: Shape) -> Shape:
+        return (max(shape[0] // self.pieces, 1), *shape[1:])
+
+    def check(self, shape: Shape) -> None:
         if shape[0] % self.pieces:
             raise ShapeError(
                 f"has {shape[0]} channels, which pieces: {self.pieces} does not divide"
             )
-        return (shape[0] // self.pieces, *shape[1:])
 
     def build(self, shape: Shape) -> nn.Module:
         from loopynet.modules.maxout import Maxout

@@ -1,0 +1,59 @@
+import pytest
+import torch
+
+from loopynet import DataError, Identity, LoopyNet, NetworkSpec
+from loopynet.data import Images, Preprocessing
+from loopynet.run import evaluate
+from loopynet.spec import DataSpec
+
+
+def answers(right):
+    """Return a network that answers class 1 for bright pixels, and images of which some are."""
+    net = LoopyNet(
+        NetworkSpec(
+            input={"shape": (2, 1, 1)},
+            layers={"same": Identity(), "pool": {"type": "global_pool"}},
+            main=("same", "pool"),
+        )
+    )
+    labels = torch.ones(len(right), dtype=torch.int64)
+    pixels = torch.zeros(len(right), 2, 1, 1, dtype=torch.uint8)
+    pixels[:, 1, 0, 0] = torch.tensor([255 if r else 0 for r in right], dtype=torch.uint8)
+    pixels[:, 0, 0, 0] = 128
+    images = Images(pixels, labels)
+    return net, images, Preprocessing.fit(pixels, DataSpec(center="none"))
+
+
+def test_standard_counts_every_image_once():
+    result = evaluate(*answers([i < 321 for i in range(1_000)]))
+    assert result.accuracy == pytest.approx(0.321, abs=1e-12)
+    assert result.images == 1_000
+
+
+def test_published_is_the_mean_over_eleven_windows():
+    # Right are the first 105 images: windows 0 to 5 are all right, then one less each.
+    result = evaluate(*answers([i < 105 for i in range(1_000)]), protocol="published")
+    windows = [1.0] * 6 + [0.99, 0.98, 0.97, 0.96, 0.95]
+    assert result.accuracy == pytest.approx(sum(windows) / 11, abs=1e-12)
+    assert result.images == 110
+
+
+def test_the_loss_is_the_mean_cross_entropy():
+    net, images, preprocessing = answers([True] * 300)
+    logits = net(preprocessing(images.pixels)).double()
+    expected = torch.nn.functional.cross_entropy(logits, images.labels).item()
+    assert evaluate(net, images, preprocessing).loss == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_mode_of_the_network_is_restored():
+    net, images, preprocessing = answers([True] * 3)
+    net.train()
+    evaluate(net, images, preprocessing)
+    assert net.training
+
+
+def test_no_images_are_named():
+    net, images, preprocessing = answers([True])
+    nothing = Images(images.pixels[:0], images.labels[:0])
+    with pytest.raises(DataError, match="no images"):
+        evaluate(net, nothing, preprocessing)
