@@ -173,3 +173,25 @@ def test_a_killed_run_goes_on(tmp_path):
 def test_usage_errors_have_status_2(tmp_path):
     assert "invalid choice" in run("trian", "digits-loopy", cwd=tmp_path, status=2)
     assert "required" in run("train", cwd=tmp_path, status=2)
+
+
+def test_a_wrong_change_is_not_blamed_on_the_file(tmp_path):
+    error = run("check", "digits-loopy", "--set", "training.epochs=abc", cwd=tmp_path, status=1)
+    assert "loopynet: --set training.epochs: must be a whole number, not 'abc'" in error
+
+
+def test_names_are_printed_as_they_are(trained):
+    from PIL import Image
+
+    for name in ("x[red].png", ":smile:.png", "q[bold].png"):
+        Image.new("L", (8, 8)).save(trained / name)
+        assert run("predict", "first", name, cwd=trained).startswith(name)
+
+
+def test_loops_that_are_not_used_are_mentioned(tmp_path):
+    done = subprocess.run(
+        [LOOPYNET, "check", "digits-loopy", "--set", "unroll.steps=1"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert "warning: loops not used (feedback)" in done.stderr
+    assert "0 loops" in done.stdout

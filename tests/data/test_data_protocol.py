@@ -1,5 +1,7 @@
 """The published minibatches: windows that move on by one image."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -39,7 +41,7 @@ def test_an_evaluation_of_1000_images_sees_the_first_110():
 
 def test_windows_move_on_by_one_place_of_the_order():
     found = windows(50, 7, shuffle=True)
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert after[:-1] == before[1:]
 
 

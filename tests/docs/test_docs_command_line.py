@@ -36,7 +36,7 @@ def test_no_option_is_invented(name: str) -> None:
     section = PAGE.split(f"\n## {name}\n")[1].split("\n## ")[0]
     known = {option for action in COMMANDS[name]._actions for option in action.option_strings}
     rows = re.findall(r"^\| (`-.*?) \|", section, re.MULTILINE)
-    assert {option for row in rows for option in re.findall(r"`(--?\w+)", row)} <= known
+    assert {option for row in rows for option in re.findall(r"`(--?[\w-]+)", row)} <= known
 
 
 def test_every_file_of_a_run_is_described() -> None:

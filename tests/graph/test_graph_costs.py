@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from loopynet import LoopyNet, NetworkSpec, SpecError, build_graph, load_spec
+from loopynet import LoopyNet, NetworkSpec, SpecError, build_graph, load_spec, parse_spec
 from loopynet.graph import check_memory, costs
 from loopynet.graph.costs import machine_bytes, show_bytes
 from reference.strategies import documents
@@ -149,3 +149,23 @@ def test_the_machine_has_memory():
 )
 def test_bytes_as_people_read_them(count, text):
     assert show_bytes(count) == text
+
+
+def test_an_edge_into_the_head_counts_wherever_it_is_read():
+    text = """
+input: {shape: [1, 4, 4]}
+layers:
+  c1: {type: conv2d, filters: 2}
+  c2: {type: conv2d, filters: 2}
+  fc: {type: dense, units: 3}
+main: [c1, c2, fc]
+loops: {back: {from: c2, to: c1, fit: project}}
+skips: {on: {from: c1, to: fc, fit: project, merge: gate}}
+unroll: {steps: 3}
+readout: READOUT
+"""
+    last, each = (
+        costs(build_graph(parse_spec(text.replace("READOUT", word)))) for word in ("last", "each")
+    )
+    once = 2 * 16 * 3 + 2 * (2 * 4 * 4) * 2  # the dense layer and the gate; shapes agree
+    assert each.multiply_adds - last.multiply_adds == 2 * once

@@ -13,11 +13,11 @@ Write = Callable[..., str]
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (["a", "b-2", "_c"], ["a", "b-2", "_c"]),
+        (["a", "b-2", "_c"], ["a", "b-2", "layer_c"]),
         (["loop_1.1", "loop_1_1"], ["loop_1_1_layer", "loop_1_1"]),
         (["loop 1", "loop.1", "loop/1"], ["loop_1", "loop_1_layer", "loop_1_layer_2"]),
-        (["1a", ""], ["_1a", "_"]),
-        (["é\n", "taken"], ["__", "taken_layer"]),
+        (["1a", ""], ["layer1a", "layer"]),
+        (["é\n", "taken"], ["layer__", "taken_layer"]),
         (["x" * 70], ["x" * 64]),
     ],
 )

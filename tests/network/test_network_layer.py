@@ -54,13 +54,15 @@ main: [a, b]
     [("shared", 1, 1), ("per_step", 4, 4), ("per_step_statistics", 1, 4)],
 )
 def test_what_the_unrolls_share(over_time, affine, statistics):
-    batch = build_norm(NormSpec(type="batch", over_time=over_time, momentum=0.3, eps=0.2), 6, 4)
+    shape = (6, 3, 3)
+    spec = NormSpec(type="batch", over_time=over_time, momentum=0.3, eps=0.2)
+    batch = build_norm(spec, shape, 4)
     assert isinstance(batch, BatchNormOverTime)
     assert batch.weight.shape == batch.bias.shape == (affine, 6)
     assert batch.running_mean.shape == batch.running_var.shape == (statistics, 6)
     assert (batch.momentum, batch.eps) == (0.3, 0.2)
     for kind, groups in (("layer", 1), ("group", 6)):
-        group = build_norm(NormSpec(type=kind, over_time=over_time, eps=0.2), 6, 4)
+        group = build_norm(NormSpec(type=kind, over_time=over_time, eps=0.2), shape, 4)
         assert isinstance(group, GroupNormOverTime)
         assert group.weight.shape == group.bias.shape == (affine, 6)
         assert (group.groups, group.eps) == (groups, 0.2)
@@ -68,7 +70,7 @@ def test_what_the_unrolls_share(over_time, affine, statistics):
 
 
 def test_no_norm_is_no_module():
-    assert build_norm(NormSpec(), 6, 4) is None
+    assert build_norm(NormSpec(), (6, 3, 3), 4) is None
 
 
 def test_dropout_draws_a_mask_for_each_unroll():

@@ -171,7 +171,7 @@ def test_inputs_of_the_wrong_shape(net, shape):
 
 @pytest.mark.parametrize("unrolls", [0, -1])
 def test_fewer_than_one_unroll(net, x, unrolls):
-    with pytest.raises(LoopyNetError, match=f"at least 1, and is {unrolls}"):
+    with pytest.raises(LoopyNetError, match=f"a whole number from 1 up, and is {unrolls}"):
         net(x, unrolls=unrolls)
 
 

@@ -86,11 +86,13 @@ def test_every_layer_type_is_tied(kind, steps):
     required = {"conv2d": {"filters": 2}, "conv_transpose2d": {"filters": 2}, "dense": {"units": 3}}
     # Dropout's rate is 0: two networks cannot draw the same masks.
     options = {"dropout": {"rate": 0}}.get(kind, required.get(kind, {}))
-    norm = {"type": "batch", "over_time": "per_step", "eps": 0.1}
+    norm = {"norm": {"type": "batch", "over_time": "per_step", "eps": 0.1}}
+    if kind == "norm":
+        norm = {"over_time": "per_step", "eps": 0.1}
     spec = tiny(FRAME)
     layers = spec.model_dump(by_alias=True, exclude_unset=True)["layers"]
     vector = kind in {"dense", "global_pool"}
-    layers["tested"] = {"type": kind, **options, "activation": "tanh", "norm": norm}
+    layers["tested"] = {"type": kind, **options, "activation": "tanh", **norm}
     layers["back"] = {"type": "dense", "units": 4} if vector else layers["back"]
     layers = {name: {"type": spec.layers[name].type, **layer} for name, layer in layers.items()}
     net = random_net(tiny(FRAME, layers=layers, unroll={"steps": steps}))

@@ -175,7 +175,7 @@ class Interpreter:
                 )
             x = (x - mean.view(wide)) / (variance.view(wide) + eps).sqrt()
         else:
-            groups = 1 if norm["type"] == "layer" else norm.get("groups") or _groups(x.shape[1])
+            groups = 1 if norm["type"] == "layer" else norm.get("groups") or _groups(x[0])
             grouped = x.reshape(x.shape[0], groups, -1)
             mean = grouped.mean(2, keepdim=True)
             variance = (grouped - mean).square().mean(2, keepdim=True)
@@ -232,8 +232,11 @@ def _resized(x: Tensor, like: Tensor) -> Tensor:
     return functional.interpolate(x, like.shape[2:], mode="bilinear", align_corners=False)
 
 
-def _groups(channels: int) -> int:
-    return next(n for n in range(min(channels, 32), 0, -1) if channels % n == 0)
+def _groups(sample: Tensor) -> int:
+    """The largest number of groups up to 32 in which no value stands alone."""
+    channels = len(sample)
+    divisors = [n for n in range(1, min(channels, 32) + 1) if channels % n == 0]
+    return max([n for n in divisors if sample.numel() > n] or [1])
 
 
 def _two(value: Any) -> tuple[int, int]:
@@ -265,7 +268,7 @@ def _conv_transpose(net: Interpreter, name: str, options: Document, x: Tensor, t
     stride, dilation = _two(options.get("stride", 1)), _two(options.get("dilation", 1))
     padding = options.get("padding", "same")
     groups = options.get("groups", 1)
-    full = functional.conv_transpose2d(x, weight, bias, stride, 0, 0, groups, dilation)
+    full = functional.conv_transpose2d(x, weight, None, stride, 0, 0, groups, dilation)
     for axis in (0, 1):
         n = full.shape[2 + axis]
         if padding == "same":
@@ -277,7 +280,7 @@ def _conv_transpose(net: Interpreter, name: str, options: Document, x: Tensor, t
         elif padding != "valid":
             crop = _two(padding)[axis]
             full = full.narrow(2 + axis, crop, n - 2 * crop)
-    return full
+    return full if bias is None else full + bias[:, None, None]
 
 
 def _pool(net: Interpreter, name: str, options: Document, x: Tensor, t: int) -> Tensor:
@@ -289,7 +292,7 @@ def _pool(net: Interpreter, name: str, options: Document, x: Tensor, t: int) -> 
         if padding == "same":
             n = x.shape[2 + axis]
             total = (math.ceil(n / stride[axis]) - 1) * stride[axis] + size[axis] - n
-            sides += [math.ceil(max(total, 0) / 2)] * 2
+            sides += [max(total, 0) // 2, max(total, 0) - max(total, 0) // 2]
         else:
             sides += [0, 0] if padding == "valid" else [_two(padding)[axis]] * 2
     if options.get("mode", "max") == "max":

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loopynet import NetworkSpec, build_graph, parse_spec, read_spec, to_yaml, write_spec
+from loopynet import NetworkSpec, SpecError, build_graph, parse_spec, read_spec, to_yaml, write_spec
 from loopynet.graph import costs
 from loopynet.parts.layers import Conv2d, Dense
 from loopynet.spec.source import parse_source
@@ -137,9 +137,6 @@ def test_a_layer_from_python_with_a_template():
     [
         "{type: Conv2D, size: 3}",
         "{type: conv-2d, activation: ReLU}",
-        "{type: conv2d, template: other}",
-        "{type: conv2d, template: 3}",
-        "{type: conv2d, template: conv3}",
         "{type: conv2d, filters: bad}",  # which both layers replace
         "{type: conv2d, init: {type: normal, std: 1}}",
         "{type: conv2d, norm: batch, size: [3, 3]}",
@@ -148,6 +145,14 @@ def test_a_layer_from_python_with_a_template():
 def test_a_template_in_other_words(template):
     text = EXAMPLE.replace("{type: conv2d, size: 3, activation: relu}", template)
     check_round_trips(parse_spec(text))
+
+
+@pytest.mark.parametrize("inner", ["other", "3", "conv3"])
+def test_a_template_has_no_template(inner):
+    template = f"{{type: conv2d, template: {inner}}}"
+    text = EXAMPLE.replace("{type: conv2d, size: 3, activation: relu}", template)
+    with pytest.raises(SpecError, match=r"templates\.conv3\.template: a template cannot have one"):
+        parse_spec(text)
 
 
 @pytest.mark.parametrize(

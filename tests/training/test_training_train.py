@@ -32,7 +32,9 @@ def test_a_run_folder_holds_everything(tmp_path):
         "config.yaml", "metrics.csv", "results.json", "model.safetensors", "data.json",
         "preprocessing.safetensors", "environment.json", "checkpoints",
     }  # fmt: skip
-    assert {p.name for p in (run.path / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
+    assert {p.name for p in (run.path / "checkpoints").iterdir()} == {
+        "last.ckpt", "best.safetensors",
+    }  # fmt: skip
     assert to_yaml(run.spec(), resolved=True) == to_yaml(spec, resolved=True)
     assert [row["epoch"] for row in table(run)] == ["1", "2", "3"]
     assert len(said) == 3
@@ -201,8 +203,9 @@ def test_a_batch_of_one_image_is_named(tmp_path):
     changes = ("data.split={train: 33, validation: 10, test: 10}", "training.epochs=1",
                "layers.fc_0={type: dense, units: 5}",
                "main=[conv_1, conv_2, conv_3, pool, fc_0, fc_1]")  # fmt: skip
-    with pytest.raises(RunError, match='batch norm of "fc_0"'):
+    with pytest.raises(SpecError, match='batch norm of "fc_0"'):
         train(small_spec(*changes), str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without CUDA")
@@ -220,3 +223,58 @@ def test_the_published_protocol_trains_on_its_windows(tmp_path):
     results = run.read_json("results.json")
     assert results["test"]["images"] == 100 + 269 // 100
     assert results["test"]["protocol"] == results["protocol"] == "published"
+
+
+def test_keep_best_survives_a_run_folder_that_is_moved(tmp_path):
+    spec = small_spec("training.keep=best", "training.epochs=4")
+    whole = train(spec, str(tmp_path / "whole"))
+    lines = []
+
+    def interrupt(line):
+        lines.append(line)
+        if len(lines) == 4:
+            raise KeyboardInterrupt
+
+    stopped = train(spec, str(tmp_path / "stopped"), say=interrupt).run
+    moved = RunFolder(stopped.path.rename(tmp_path / "moved"))
+    again = resume(moved)
+    assert same(weights(whole.run), weights(again.run))
+    assert again.validation.accuracy == whole.validation.accuracy
+
+
+def test_a_run_stopped_in_its_first_epoch_starts_again(tmp_path):
+    spec = small_spec("training.epochs=1")
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    stopped = train(spec, str(tmp_path / "stopped"), say=interrupt)
+    assert stopped.interrupted
+    assert not stopped.run.checkpoint.exists()
+    whole = train(spec, str(tmp_path / "whole"))
+    assert same(weights(resume(stopped.run).run), weights(whole.run))
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    def interrupt(line):
+        if "2/3" in line:
+            raise KeyboardInterrupt
+
+    run = train(small_spec(), str(tmp_path / "run"), say=interrupt).run
+    run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:1000])
+    with pytest.raises(RunError, match=r"last\.ckpt: the checkpoint cannot be read"):
+        resume(run)
+
+
+def test_stopping_early_is_recorded(tmp_path):
+    changes = ("training.early_stopping={patience: 1, min_delta: 100}", "training.epochs=20")
+    result = train(small_spec(*changes), str(tmp_path / "run"))
+    assert result.stopped_early
+    assert result.run.read_json("results.json")["stopped_early"]
+
+
+def test_an_augmentation_that_does_not_fit_is_named_before_anything_is_written(tmp_path):
+    spec = small_spec("training.augmentation=[{type: color_jitter, saturation: 0.5}]")
+    with pytest.raises(SpecError, match=r"^training\.augmentation: cannot be applied"):
+        train(spec, str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,14 +49,14 @@ def run_resume(options: argparse.Namespace) -> int:
 def run_evaluate(options: argparse.Namespace) -> int:
     """Evaluate a run."""
     from loopynet.data import load_data
-    from loopynet.run import RunFolder, evaluate
+    from loopynet.run import RunFolder, best_device, evaluate
 
     run = RunFolder.open(options.run)
     net = run.network()
     data = load_data(net.spec.data, net.graph.input_shape, net.graph.output_shape[0])
     images = getattr(data, options.split)
     protocol = options.protocol or net.spec.training.protocol
-    result = evaluate(net, images, run.preprocessing(), options.unrolls, protocol=protocol)
+    result = evaluate(net, images, run.preprocessing(), options.unrolls, best_device(), protocol)
     _print_evaluation(_console(), options.split, result, each=options.each)
     return 0
 
@@ -82,6 +83,36 @@ def run_describe(options: argparse.Namespace) -> int:
     from loopynet.describe import render
 
     render(graph, _console(), spec.training.batch_size)
+    return 0
+
+
+def run_draw(options: argparse.Namespace) -> int:
+    """Draw a spec."""
+    _, _, graph = _checked(options, memory=False)
+    from loopynet.draw import draw
+
+    draw(graph, Path(options.output), unrolled=options.unrolled)
+    print(f"wrote {options.output}", file=sys.stderr)
+    return 0
+
+
+def run_control(options: argparse.Namespace) -> int:
+    """Write a control of a spec."""
+    source, spec, _ = _checked(options, memory=False)
+    from loopynet.control import CONTROLS, compare_costs
+    from loopynet.spec import to_yaml
+
+    with source.blame():
+        control = CONTROLS[options.control](spec)
+    difference = compare_costs(spec, control)
+    _write(to_yaml(control), options.output)
+    for name in ("parameters", "multiply_adds"):
+        ours, theirs = getattr(difference.control, name), getattr(difference.original, name)
+        share = 100 * getattr(difference, f"relative_{name}")
+        print(
+            f"{name.replace('_', '-')}: {ours:,}, {spec.name} has {theirs:,} ({share:+.2f} %)",
+            file=sys.stderr,
+        )
     return 0
 
 
@@ -123,23 +154,30 @@ def run_import(options: argparse.Namespace) -> int:
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise SpecError(f"{options.file}: cannot be read ({reason})") from None
-    document = to_yaml(import_legacy(text, options.file, options.unrolls))
-    if options.output is None:
+    _write(to_yaml(import_legacy(text, options.file, options.unrolls)), options.output)
+    return 0
+
+
+def _write(document: str, file: str | None) -> None:
+    """Print a document, or write it to a file that is not there yet."""
+    from loopynet.errors import SpecError
+
+    if file is None:
         print(document, end="")
-        return 0
-    output = Path(options.output)
+        return
+    output = Path(file)
     if output.exists():
         raise SpecError(f"{output}: exists already; choose another --output")
     output.write_text(document, encoding="utf-8")
     print(f"wrote {output}", file=sys.stderr)
-    return 0
 
 
 def _checked(
     options: argparse.Namespace, *, memory: bool = True
 ) -> tuple[Source, NetworkSpec, Graph]:
     """Return the spec, its graph and where it was read; errors name the file and line."""
-    from loopynet.graph import build_graph, check_memory
+    from loopynet.errors import LoopyNetWarning
+    from loopynet.graph import advice, build_graph, check_memory
     from loopynet.spec.read import override, validate
     from loopynet.zoo import load_source
 
@@ -149,6 +187,8 @@ def _checked(
         graph = build_graph(spec)
         if memory:
             check_memory(graph, spec.training.batch_size)
+    for sentence in advice(spec, graph):
+        warnings.warn(sentence, LoopyNetWarning, stacklevel=2)
     return source, spec, graph
 
 
@@ -161,6 +201,8 @@ def _report_training(console: Console, result: TrainingResult) -> int:
     for name, evaluation in (("validation", result.validation), ("test", result.test)):
         if evaluation is not None:
             _print_evaluation(console, name, evaluation, each=False)
+    if result.stopped_early:
+        console.print("stopped early: the validation figure no longer improved")
     console.print(f"trained for {result.seconds:.1f} s; run folder: {path}")
     return 0
 
@@ -189,4 +231,4 @@ def _live(console: Console) -> Console | None:
 def _console() -> Console:
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, markup=False, emoji=False)

@@ -14,6 +14,12 @@ from loopynet import __version__
 from loopynet.errors import LoopyNetError
 
 SPEC_HELP = "a zoo entry's name (see `loopynet zoo`) or a YAML file"
+CONTROL_WORDS = {
+    "no-loops": "the same network without its loops",
+    "untied": "the same network, each unroll with weights of its own",
+    "same-parameters": "without loops, widened to as many parameters",
+    "same-multiply-adds": "without loops, widened to as much arithmetic as all unrolls",
+}
 RUN_HELP = "a run folder, or its name under runs/"
 
 
@@ -54,7 +60,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"loopynet {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_train, _resume, _evaluate, _predict, _describe, _check, _zoo, _import):
+    for add in (
+        _train,
+        _resume,
+        _evaluate,
+        _predict,
+        _describe,
+        _draw,
+        _check,
+        _control,
+        _zoo,
+        _import,
+    ):
         add(commands)
     return parser
 
@@ -120,6 +137,26 @@ def _predict(commands: Commands) -> None:
 def _describe(commands: Commands) -> None:
     text = "show layers, shapes, loops, parameters and arithmetic"
     _spec_command(commands, "describe", text)
+
+
+def _draw(commands: Commands) -> None:
+    text = "draw a network: SVG, PNG, PDF or Mermaid"
+    parser = _spec_command(commands, "draw", text)
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", required=True, help=".svg, .png, .pdf or .mmd"
+    )
+    parser.add_argument("--unrolled", action="store_true", help="draw every unroll")
+
+
+def _control(commands: Commands) -> None:
+    text = "write the fair opponent of a network with loops, as a spec"
+    parser = _spec_command(commands, "control", text)
+    kind = parser.add_mutually_exclusive_group(required=True)
+    for word, meaning in CONTROL_WORDS.items():
+        kind.add_argument(
+            f"--{word}", dest="control", action="store_const", const=word, help=meaning
+        )
+    parser.add_argument("-o", "--output", metavar="YAML", help="write here, not to the terminal")
 
 
 def _check(commands: Commands) -> None:

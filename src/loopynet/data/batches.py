@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from loopynet.data.image_data import Images
 from loopynet.data.preprocessing import Preprocessing
+from loopynet.data.seeds import mix
 from loopynet.errors import DataError
 
 
@@ -104,9 +104,7 @@ class Batches:
     def _order(self) -> Tensor:
         if not self.shuffle:
             return torch.arange(len(self.images))
-        # SeedSequence mixes the two numbers well; a sum of them would repeat orders between seeds
-        mixed = np.random.SeedSequence([self.seed, self._epoch]).generate_state(1, np.uint64)[0]
-        generator = torch.Generator().manual_seed(int(mixed))
+        generator = torch.Generator().manual_seed(mix(self.seed, self._epoch))
         return torch.randperm(len(self.images), generator=generator)
 
     def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -136,19 +136,24 @@ class Graph:
         """Return the output shape of a layer, or the input's."""
         return self.input_shape if source == INPUT else self.layers[source].output_shape
 
+    def runs(self, section: Section) -> int:
+        """Return how often a section runs in one forward pass of `steps` unrolls."""
+        if section == "head":
+            return self.steps if self.readout == "each" else 1
+        return self.steps if section == "body" else 1
+
     def layer_times(self, node: LayerNode) -> range:
         """Return the unrolls at which a layer runs when the network runs `steps` unrolls."""
         return range(1, node.runs + 1)
 
     def signal_times(self, edge: Edge) -> range:
         """Return the unrolls at which an edge's signal is computed."""
-        return range(1, self.steps - edge.delay + 1 if edge.section == "body" else 2)
+        return range(1, self.runs(edge.section) - edge.delay + 1)
 
     def merge_times(self, edge: Edge) -> range:
         """Return the unrolls at which an edge joins its target."""
-        if self.section_of(edge.target) != "body":
-            return range(1, 2)
-        return range(edge.delay + 1 if edge.initial == "absent" else 1, self.steps + 1)
+        first = edge.delay + 1 if edge.initial == "absent" else 1
+        return range(first, self.runs(self.section_of(edge.target)) + 1)
 
     def untied(self, section: Section) -> bool:
         """Say whether a section's unrolls have weights of their own."""

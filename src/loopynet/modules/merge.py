@@ -13,8 +13,11 @@ def concat(x: Tensor, signal: Tensor) -> Tensor:
 
 
 def _mix(inputs: int, outputs: int, image: bool) -> nn.Module:
-    """Return a 1x1 convolution, or a dense layer for vectors."""
-    return nn.Conv2d(inputs, outputs, 1) if image else nn.Linear(inputs, outputs)
+    """Return a 1x1 convolution, or a dense layer for vectors; Glorot-uniform."""
+    mix = nn.Conv2d(inputs, outputs, 1) if image else nn.Linear(inputs, outputs)
+    nn.init.xavier_uniform_(mix.weight)
+    nn.init.zeros_(mix.bias)  # type: ignore[arg-type]
+    return mix
 
 
 class Gate(nn.Module):

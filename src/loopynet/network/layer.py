@@ -8,6 +8,7 @@ from loopynet.graph import LayerNode
 from loopynet.modules.norm import BatchNormOverTime, GroupNormOverTime
 from loopynet.parts.activations import activations
 from loopynet.parts.norms import NormSpec
+from loopynet.parts.shape import Shape
 
 
 class Layer(nn.Module):
@@ -21,7 +22,7 @@ class Layer(nn.Module):
     def __init__(self, node: LayerNode, steps: int) -> None:
         super().__init__()
         self.op = node.spec.build(node.input_shape)
-        self.norm = build_norm(node.norm, node.output_shape[0], steps)
+        self.norm = build_norm(node.norm, node.output_shape, steps)
         plain = node.spec.activation.name == "linear"
         self.activation = None if plain else activations.call(node.spec.activation)
 
@@ -36,12 +37,13 @@ class Layer(nn.Module):
         return x
 
 
-def build_norm(spec: NormSpec, channels: int, steps: int) -> nn.Module | None:
-    """Return the normalization of a layer that runs `steps` unrolls; None for no norm."""
+def build_norm(spec: NormSpec, shape: Shape, steps: int) -> nn.Module | None:
+    """Return what normalizes outputs [N, *shape] of `steps` unrolls; None for no norm."""
+    channels = shape[0]
     affine = steps if spec.over_time == "per_step" else 1
     if spec.type == "none":
         return None
     if spec.type == "batch":
         statistics = 1 if spec.over_time == "shared" else steps
         return BatchNormOverTime(channels, affine, statistics, spec.momentum, spec.eps)
-    return GroupNormOverTime(channels, spec.group_count(channels), affine, spec.eps)
+    return GroupNormOverTime(channels, spec.group_count(shape), affine, spec.eps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from loopynet.graph import Edge, Graph, build_graph, check_memory
 from loopynet.graph.nodes import INPUT, Section
 from loopynet.network.edge import Fit, Merge, initial_signal
 from loopynet.network.layer import Layer
-from loopynet.network.readout import READOUTS, Each, Readout
+from loopynet.network.readout import Each, Readout, as_readout
 from loopynet.network.weights import load_weights
 from loopynet.parts.shape import show
 from loopynet.spec import NetworkSpec, read_spec
@@ -49,6 +49,10 @@ class LoopyNet(nn.Module):
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
+        if not isinstance(spec, NetworkSpec):
+            raise LoopyNetError(
+                "LoopyNet takes a NetworkSpec; LoopyNet.from_yaml takes a file or a zoo name"
+            )
         self.spec = spec
         self.graph: Graph = build_graph(spec)
         if torch.get_default_device().type != "meta":
@@ -94,7 +98,7 @@ class LoopyNet(nn.Module):
         x: Tensor,
         *,
         unrolls: int | None = None,
-        readout: Readout | None = None,
+        readout: Readout | Literal["last", "each"] | None = None,
         record: Record | None = None,
     ) -> Tensor:
         """Run the network.
@@ -104,7 +108,7 @@ class LoopyNet(nn.Module):
             unrolls: passes through the loopy section; the spec's `unroll.steps` if None. Passes
                 beyond the trained number are normalized as the last trained one is (a warning says
                 so once).
-            readout: Last() or Each(); the spec's if None.
+            readout: Last() or Each(), or the YAML's word for it; the spec's if None.
             record: called with the name ("conv_1@2") and value of every activation.
 
         Returns:
@@ -118,15 +122,15 @@ class LoopyNet(nn.Module):
         else:
             self._check_input(x)
         count = self._check_unrolls(unrolls)
-        readout = readout or READOUTS[self.graph.readout]
+        chosen = as_readout(readout or self.graph.readout)
         x, kept = self._run_trunk(x, record)
         carry = self._initial_carry(x)
         logits = []
         for t in range(1, count + 1):
             state, carry = self._one_pass(x, kept, carry, t, count, record)
-            if readout.wants(t, count):
+            if chosen.wants(t, count):
                 logits.append(self._run_head(*state, t, record))
-        return readout.join(logits)
+        return chosen.join(logits)
 
     def _run_trunk(self, x: Tensor, record: Record | None) -> tuple[Tensor, Kept]:
         """Run what no loop touches; returns its output and what skips take from it."""
@@ -206,7 +210,8 @@ class LoopyNet(nn.Module):
     def trace(self, x: Tensor, *, unrolls: int | None = None) -> dict[str, Tensor]:
         """Return every activation of one run by name: "conv_1@2", merges as "feedback@2".
 
-        Trunk layers run once and are called `name@1`; head layers are read at every unroll.
+        Trunk layers run once and are called `name@1`; head layers are read at every unroll. In
+        training mode this moves running statistics, as any call does.
 
         Args:
             x: inputs [N, *graph.input_shape].
@@ -223,7 +228,8 @@ class LoopyNet(nn.Module):
         (the paper's dW_i = sum_j dW_ij).
         """
         unroll = self.spec.unroll.model_copy(update={"tied": False})
-        copy = LoopyNet(self.spec.model_copy(update={"unroll": unroll}))
+        with torch.random.fork_rng(devices=[]):  # the weights that are drawn are replaced
+            copy = LoopyNet(self.spec.model_copy(update={"unroll": unroll}))
         copy.to(next(iter(self.parameters()), torch.empty(0)))
         tied = self.state_dict()
         untied = {key: _tied_value(key, value, tied) for key, value in copy.state_dict().items()}
@@ -266,8 +272,8 @@ class LoopyNet(nn.Module):
         steps = self.graph.steps
         if unrolls is None or unrolls == steps:
             return steps
-        if unrolls < 1:
-            raise LoopyNetError(f"unrolls must be at least 1, and is {unrolls}")
+        if not isinstance(unrolls, int) or unrolls < 1:
+            raise LoopyNetError(f"unrolls must be a whole number from 1 up, and is {unrolls!r}")
         if not self.graph.loops:
             raise LoopyNetError(
                 f'"{self.graph.name}" was built without loops (unroll.steps: 1 or none declared), '

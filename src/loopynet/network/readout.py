@@ -8,6 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from loopynet.errors import LoopyNetError
+
 
 class Readout(Protocol):
     """Chooses the unrolls whose state goes through the head, and joins their logits."""
@@ -47,3 +49,16 @@ class Each:
 
 READOUTS: dict[str, Readout] = {"last": Last(), "each": Each()}
 """The readouts by the words of the YAML."""
+
+
+def as_readout(readout: Readout | str) -> Readout:
+    """Return a readout, or the one that a word of the YAML stands for.
+
+    Raises:
+        LoopyNetError: there is no such word.
+    """
+    if not isinstance(readout, str):
+        return readout
+    if readout not in READOUTS:
+        raise LoopyNetError(f'no readout "{readout}"; write last or each')
+    return READOUTS[readout]

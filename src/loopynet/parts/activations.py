@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from pydantic import Field
+
 from loopynet.parts.choice import Choice, ChoiceFrom, FunctionRegistry
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ activations = FunctionRegistry("activation", "loopynet.activations")
 activation = activations.register
 
 Activation = Annotated[Choice, ChoiceFrom(activations)]
+
+Positive = Annotated[float, Field(gt=0)]
+Amount = Annotated[float, Field(ge=0)]
 
 _WITHOUT_OPTIONS = {
     "relu": ("ReLU", "rectify"),
@@ -88,7 +93,7 @@ def elu(alpha: float = 1.0) -> "nn.Module":
 
 
 @activation("celu")
-def celu(alpha: float = 1.0) -> "nn.Module":
+def celu(alpha: Positive = 1.0) -> "nn.Module":
     """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
     return _nn().CELU(alpha)  # type: ignore[no-any-return]
 
@@ -100,7 +105,7 @@ def gelu(approximate: Literal["none", "tanh"] = "none") -> "nn.Module":
 
 
 @activation("softplus")
-def softplus(beta: float = 1.0, threshold: float = 20.0) -> "nn.Module":
+def softplus(beta: Positive = 1.0, threshold: float = 20.0) -> "nn.Module":
     """log(1 + exp(beta * x)) / beta, linear above the threshold."""
     return _nn().Softplus(beta, threshold)  # type: ignore[no-any-return]
 
@@ -117,13 +122,13 @@ def _hard_tanh_bounds(min_val: float, max_val: float) -> str | None:
 
 
 @activation("hard_shrink")
-def hard_shrink(lambd: float = 0.5) -> "nn.Module":
+def hard_shrink(lambd: Amount = 0.5) -> "nn.Module":
     """x where |x| > lambd, else 0."""
     return _nn().Hardshrink(lambd)  # type: ignore[no-any-return]
 
 
 @activation("soft_shrink")
-def soft_shrink(lambd: float = 0.5) -> "nn.Module":
+def soft_shrink(lambd: Amount = 0.5) -> "nn.Module":
     """x moved towards 0 by lambd."""
     return _nn().Softshrink(lambd)  # type: ignore[no-any-return]
 

@@ -65,7 +65,12 @@ class FunctionRegistry(Registry[Callable[..., Any]]):
             name = self.canonical(value["type"])
         except SpecError as error:
             raise PydanticCustomError("unknown_name", "{text}", {"text": str(error)}) from None
-        given = {key: item for key, item in value.items() if key != "type"}
+        # YAML has lists; options that take several numbers are tuples.
+        given = {
+            key: tuple(item) if isinstance(item, list) else item
+            for key, item in value.items()
+            if key != "type"
+        }
         options = self._options_model(name).model_validate(given)
         objection = self._rules[name](**options.model_dump()) if name in self._rules else None
         if objection:

@@ -19,8 +19,8 @@ initializers = FunctionRegistry("initializer", "loopynet.initializers")
 initializer = initializers.register
 
 Initializer = Annotated[Choice, ChoiceFrom(initializers)]
-Gain = Literal["relu", "linear", "tanh", "selu"] | float
 Amount = Annotated[float, Field(ge=0)]
+Gain = Literal["relu", "linear", "tanh", "selu"] | Amount
 Fan = Literal["fan_in", "fan_out", "fan_avg"]
 Distribution = Literal["uniform", "normal", "truncated_normal"]
 
@@ -154,7 +154,7 @@ def orthogonal(weight: "Tensor", gain: Gain = 1.0) -> None:
 def sparse(
     weight: "Tensor", sparsity: Annotated[float, Field(ge=0, lt=1)] = 0.9, std: Amount = 0.01
 ) -> None:
-    """Normal, with the given share of zeros in each column (Martens 2010); dense weights only."""
+    """Normal, with the given share of zeros in each column (Martens 2010)."""
     from torch.nn import init
 
     init.sparse_(weight.flatten(1), sparsity, std)

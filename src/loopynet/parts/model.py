@@ -12,10 +12,14 @@ from loopynet.errors import did_you_mean
 
 
 class SpecModel(BaseModel):
-    """Plain, frozen, validated data: unknown keys are errors, nothing in it can execute."""
+    """Plain, frozen, validated data: unknown keys are errors, nothing in it can execute.
+
+    Types are strict ("0.1" is no number, 1 is not true); a field that is a tuple is annotated with
+    `Strict(False)`, since YAML has lists only.
+    """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False
+        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False, strict=True
     )
 
     @model_validator(mode="before")
@@ -43,5 +47,6 @@ def located_errors(texts: Mapping[tuple[str | int, ...], str]) -> ValidationErro
 
 
 def _unknown_key(key: object, names: set[str]) -> str:
-    hint = did_you_mean(key, names) or f" Known keys: {', '.join(sorted(names))}."
+    known = f" Known keys: {', '.join(sorted(names))}." if names else " There are no options here."
+    hint = did_you_mean(key, names) or known
     return f'unknown key "{str(key)[:80]}".{hint}'

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from loopynet.parts.model import SpecModel
-from loopynet.parts.shape import Count, Shape, ShapeError
+from loopynet.parts.shape import Count, Shape, ShapeError, show, size
 
 NormType = Literal["none", "batch", "group", "layer"]
 OverTime = Literal["shared", "per_step", "per_step_statistics"]
@@ -31,7 +31,9 @@ class NormSpec(SpecModel):
     )
     eps: Annotated[float, Field(gt=0)] = Field(1e-5, description="added to the variance")
     groups: Count | None = Field(
-        None, description="of group norm; the largest divisor of the channels up to 32 if null"
+        None,
+        description="of group norm; if null, the largest divisor of the channels up to 32 that "
+        "leaves each group more than one value",
     )
 
     @property
@@ -49,12 +51,21 @@ class NormSpec(SpecModel):
                 f"has {shape[0]} channels, which {self.groups} groups do not divide; "
                 f"write norm.groups as one of {', '.join(divisors)}"
             )
+        if self.type == "group" and self.groups and size(shape) == self.groups:
+            raise ShapeError(
+                f"would be normalized over groups of one value of {show(shape)}, which leaves "
+                "nothing; write fewer norm.groups, or norm: none for this layer"
+            )
 
-    def group_count(self, channels: int) -> int:
-        """Return the number of groups for a layer of so many channels."""
+    def group_count(self, shape: Shape) -> int:
+        """Return the number of groups for outputs of a shape: none is left with a single value."""
         if self.type == "layer":
             return 1
-        return self.groups or max(n for n in range(1, min(channels, 32) + 1) if channels % n == 0)
+        if self.groups:
+            return self.groups
+        channels, values = shape[0], size(shape)
+        divisors = (n for n in range(1, min(channels, 32) + 1) if channels % n == 0)
+        return max((n for n in divisors if values // n > 1), default=1)
 
     def parameters(self, shape: Shape, steps: int) -> int:
         """Return the number of learned scales and shifts of a layer that runs `steps` times."""

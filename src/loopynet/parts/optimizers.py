@@ -25,6 +25,7 @@ Schedule = Annotated[Choice, ChoiceFrom(schedules)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Amount = Annotated[float, Field(ge=0)]
 Epochs = Annotated[int, Field(ge=1)]
+Milestones = tuple[Epochs, ...]
 Betas = tuple[Share, Share]
 
 
@@ -169,7 +170,7 @@ def step(
 
 @schedule("multi_step")
 def multi_step(
-    optimizer: Any, epochs: int, /, milestones: tuple[Epochs, ...] = (), factor: Amount = 0.1
+    optimizer: Any, epochs: int, /, milestones: Milestones = (), factor: Amount = 0.1
 ) -> "optim.lr_scheduler.LRScheduler":
     """Multiply by `factor` after each of the epochs named."""
     from torch.optim import lr_scheduler

@@ -13,7 +13,7 @@ Shape = tuple[int, ...]
 LARGEST = 10**9
 """More filters, units or steps than any machine can hold."""
 
-Count = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
+Count = Annotated[int, Field(ge=1, le=LARGEST)]
 """A positive whole number."""
 
 

@@ -1,7 +1,16 @@
 """Run folders, and what is read from them: networks, accuracies, predictions."""
 
+from loopynet.run.device import best_device
 from loopynet.run.evaluate import Evaluation, evaluate, evaluation_batches
 from loopynet.run.folder import RunFolder
 from loopynet.run.predict import Prediction, predict
 
-__all__ = ["Evaluation", "Prediction", "RunFolder", "evaluate", "evaluation_batches", "predict"]
+__all__ = [
+    "Evaluation",
+    "Prediction",
+    "RunFolder",
+    "best_device",
+    "evaluate",
+    "evaluation_batches",
+    "predict",
+]

@@ -114,9 +114,10 @@ class RunFolder:
         return read_tensors(self.path / name)
 
     def _write_bytes(self, name: str, content: bytes) -> None:
-        partial = self.path / f".{name}.partial"
+        target = self.path / name
+        partial = target.with_name(f".{target.name}.partial")
         partial.write_bytes(content)
-        partial.replace(self.path / name)
+        partial.replace(target)
 
     def write_spec(self, spec: NetworkSpec) -> None:
         """Write config.yaml with every default."""
@@ -140,7 +141,11 @@ class RunFolder:
 
     def class_names(self) -> tuple[str, ...]:
         """Return the names of the classes, in the order of the logits."""
-        return tuple(self.read_json("data.json")["class_names"])
+        data = self.read_json("data.json")
+        names = data.get("class_names") if isinstance(data, dict) else None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise RunError(f"{self.path / 'data.json'}: has no list of class_names")
+        return tuple(names)
 
 
 def run_path(name: str) -> Path:

@@ -11,6 +11,7 @@ import torch
 from loopynet.data import read_image
 from loopynet.errors import SpecError
 from loopynet.network import Each
+from loopynet.run.device import best_device
 from loopynet.run.folder import RunFolder
 
 
@@ -49,7 +50,9 @@ def predict(
         raise SpecError(f'"{net.graph.name}" takes vectors, not images')
     shape = (net.graph.input_shape[0], net.graph.input_shape[1], net.graph.input_shape[2])
     pixels = torch.stack([read_image(Path(image), shape) for image in images])
-    logits = net(preprocessing(pixels), unrolls=unrolls, readout=Each())  # [unrolls, N, classes]
+    device = best_device()
+    x = preprocessing(pixels).to(device)
+    logits = net.to(device)(x, unrolls=unrolls, readout=Each())  # [unrolls, N, classes]
     values, classes = logits.softmax(-1).topk(min(top, logits.shape[-1]))
     return [
         Prediction(

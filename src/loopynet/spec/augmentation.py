@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, Strict
 
 from loopynet.spec.base import SpecModel
 
@@ -60,7 +60,7 @@ class Affine(SpecModel):
     type: Literal["affine"] = "affine"
     degrees: float = Field(10.0, ge=0, le=180, description="largest angle, either way")
     translate: Strength = Field(0.1, description="largest shift, as a part of the image's size")
-    scale: tuple[PositiveFloat, PositiveFloat] = Field(
+    scale: Annotated[tuple[PositiveFloat, PositiveFloat], Strict(False)] = Field(
         (0.9, 1.1), description="smallest and largest scale"
     )
 

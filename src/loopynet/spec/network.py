@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, SerializeAsAny, field_validator, model_validator
+from pydantic import Field, PlainValidator, SerializeAsAny, Strict, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from loopynet.errors import SpecError, did_you_mean
@@ -43,7 +43,7 @@ RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_leng
 class InputSpec(SpecModel):
     """What enters the network."""
 
-    shape: tuple[Count, ...] = Field(
+    shape: Annotated[tuple[Count, ...], Strict(False)] = Field(
         description="[channels, height, width] of an image, or [features] of a vector"
     )
 
@@ -70,7 +70,9 @@ class NetworkSpec(SpecModel):
     input: InputSpec = Field(description="what enters the network")
     templates: dict[Name, dict[str, Any]] = Field({}, description="options that layers inherit")
     layers: dict[Name, AnyLayer] = Field(description="every layer by name")
-    main: tuple[str, ...] = Field(description="the main stack: the chain from input to logits")
+    main: Annotated[tuple[str, ...], Strict(False)] = Field(
+        description="the main stack: the chain from input to logits"
+    )
     loops: dict[Name, Loop] = Field({}, description="feedback edges")
     skips: dict[Name, Skip] = Field({}, description="forward edges")
     unroll: Unroll = Field(Unroll(), description="how often and in which order the loops run")

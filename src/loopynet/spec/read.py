@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +68,17 @@ def override(source: Source, changes: Iterable[str]) -> Source:
         SpecError: a change that is not KEY=VALUE, or whose key leads into something else than a
             mapping or list.
     """
-    data, lines = source.data, dict(source.lines)
+    data = source.data
+    changed = set(source.changed)
     for change in changes:
         key, equals, text = change.partition("=")
         if not equals or not key.strip():
             raise SpecError(f'--set {change}: write KEY=VALUE, such as "training.epochs=5"')
         value = parse_source(text, f"--set {key}").data if text.strip() else None
-        data = _changed(data, tuple(key.strip().split(".")), value, change)
-    return Source(source.name, data, lines)
+        path = tuple(key.strip().split("."))
+        data = _changed(data, path, value, change)
+        changed.add(tuple(int(k) if _INDEX.fullmatch(k) else k for k in path))
+    return replace(source, data=data, changed=frozenset(changed))
 
 
 def _changed(data: Any, path: tuple[str, ...], value: Any, change: str) -> Any:

@@ -38,11 +38,13 @@ class Source:
         name: the file's name, for messages.
         data: the document as plain data.
         lines: the line (from 1) of every key path.
+        changed: the key paths that were set on the command line.
     """
 
     name: str
     data: Any
     lines: Mapping[Place, int] = field(repr=False)
+    changed: frozenset[Place] = frozenset()
 
     def line(self, path: Place) -> int:
         """Return the line of the deepest part of the path that the document has."""
@@ -65,7 +67,10 @@ class Source:
         """Return an error whose message starts with file, line and key."""
         where = ".".join(map(str, path))
         separator = ": " if where else ""
-        return SpecError(f"{self.name}:{self.line(path)} {where}{separator}{message}")
+        place = f"{self.name}:{self.line(path)}"
+        if any(path[: len(change)] == change for change in self.changed):
+            place = "--set"
+        return SpecError(f"{place} {where}{separator}{message}")
 
     @contextmanager
     def blame(self) -> Iterator[None]:
@@ -167,7 +172,9 @@ class _Reader:
 def _untagged(node: yaml.ScalarNode) -> str:
     """Return the tag that PyYAML gives a scalar for which the file writes none."""
     plain = node.style is None
-    tag: str = _RESOLVER.resolve(yaml.ScalarNode, node.value, (plain, not plain))
+    tag: str = _RESOLVER.resolve(  # type: ignore[no-untyped-call]
+        yaml.ScalarNode, node.value, (plain, not plain)
+    )
     return tag
 
 

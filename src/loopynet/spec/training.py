@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, model_validator
+from pydantic import Field, NonNegativeInt, Strict, model_validator
 
 from loopynet.parts.choice import Choice
 from loopynet.parts.model import located_errors
@@ -13,11 +13,13 @@ from loopynet.parts.shape import Count
 from loopynet.spec.augmentation import Augmentation
 from loopynet.spec.base import SpecModel
 
+Weights = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Strict(False)]
+
 
 class Loss(SpecModel):
     """The cross-entropy of the logits, over one or several unrolls."""
 
-    steps: Literal["last", "all"] | tuple[Annotated[float, Field(ge=0)], ...] = Field(
+    steps: Literal["last", "all"] | Weights = Field(
         "last",
         description="last unroll, mean over all, or one weight for each (normalized to sum to 1)",
     )
@@ -39,9 +41,11 @@ class TrainingSpec(SpecModel):
     optimizer: Optimizer = Field(Choice("adam"), description="a name, or a mapping with options")
     learning_rate: Annotated[float, Field(gt=0)] = Field(1e-3, description="of the first epoch")
     learning_rate_schedule: Schedule = Field(Choice("constant"), description="over the epochs")
-    warmup_epochs: NonNegativeInt = Field(0, description="epochs of linear rise to the rate")
+    warmup_epochs: NonNegativeInt = Field(
+        0, description="epochs of linear rise to the rate, before the schedule begins"
+    )
     batch_size: Count = Field(32, description="images per step")
-    epochs: Annotated[int, Field(ge=1, le=100_000, strict=True)] = Field(
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(
         24, description="passes over the training images"
     )
     protocol: Literal["standard", "published"] = Field(
@@ -49,7 +53,7 @@ class TrainingSpec(SpecModel):
         description="standard: each image once an epoch, and all of them in an evaluation; "
         "published: the overlapping windows of the 2016 library",
     )
-    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = Field(
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
         0, description="of weights, data order, dropout and augmentation"
     )
     gradient_clip_norm: Annotated[float, Field(gt=0)] | None = Field(
@@ -65,7 +69,9 @@ class TrainingSpec(SpecModel):
     keep: Literal["last", "best"] = Field(
         "last", description="the epoch whose weights are kept: last, or best on validation"
     )
-    augmentation: tuple[Augmentation, ...] = Field((), description="applied to training batches")
+    augmentation: Annotated[tuple[Augmentation, ...], Strict(False)] = Field(
+        (), description="applied to training batches"
+    )
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="of the arithmetic; weights stay float32"
     )
@@ -73,8 +79,9 @@ class TrainingSpec(SpecModel):
 
     @model_validator(mode="after")
     def _warmup_leads_somewhere(self) -> TrainingSpec:
-        if self.warmup_epochs and self.learning_rate_schedule.name == "plateau":
-            text = "cannot come before the plateau schedule; write 0 or another schedule"
+        if self.warmup_epochs and self.learning_rate_schedule.name in ("plateau", "one_cycle"):
+            name = self.learning_rate_schedule.name
+            text = f"cannot come before the {name} schedule; write 0 or another schedule"
             raise located_errors({("warmup_epochs",): text})
         if self.warmup_epochs >= self.epochs:
             text = f"must be less than epochs, which is {self.epochs}"

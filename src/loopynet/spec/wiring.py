@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from loopynet.parts.merges import merges
 from loopynet.parts.names import NameFrom
@@ -20,7 +20,9 @@ class Skip(SpecModel):
 
     from_: str = Field(alias="from", description="the layer whose output is taken, or input")
     to: str = Field(description="the layer whose input it joins")
-    through: tuple[str, ...] = Field((), description="layers on the way, with weights of their own")
+    through: Annotated[tuple[str, ...], Strict(False)] = Field(
+        (), description="layers on the way, with weights of their own"
+    )
     merge: MergeName = Field("sum", description="how the signal joins the target's input")
     fit: Fit = Field(
         "error",
@@ -44,7 +46,7 @@ class Loop(Skip):
 class Unroll(SpecModel):
     """How often and in which order the loopy section runs."""
 
-    steps: Annotated[int, Field(ge=1, le=10_000, strict=True)] = Field(
+    steps: Annotated[int, Field(ge=1, le=10_000)] = Field(
         1, description="the unroll factor k; with 1 the loops are not used"
     )
     tied: bool = Field(True, description="whether all unrolls share a layer's weights")

@@ -12,7 +12,9 @@ import lightning
 import numpy as np
 import torch
 
+from loopynet.data.seeds import mix
 from loopynet.errors import RunError
+from loopynet.network import LoopyNet
 from loopynet.run import RunFolder
 
 COLUMNS = (
@@ -44,9 +46,34 @@ class SeedEpochs(lightning.Callback):
         torch.manual_seed(mix(self.seed, trainer.current_epoch))
 
 
-def mix(*numbers: int) -> int:
-    """Return a 64-bit seed that is different for different numbers."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+class KeepBest(lightning.Callback):
+    """Keeps the weights of the epoch with the best validation accuracy, the first of equals.
+
+    Args:
+        run: the folder; the weights are `checkpoints/best.safetensors` in it.
+        net: the network.
+    """
+
+    FILE = "checkpoints/best.safetensors"
+
+    def __init__(self, run: RunFolder, net: LoopyNet) -> None:
+        self.run, self.net = run, net
+        self.best = -1.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best accuracy, which Lightning keeps in the checkpoint."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the best accuracy of a checkpoint."""
+        self.best = state_dict["best"]
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
+        """Keep the weights if they are the best so far; validation has run already."""
+        accuracy = float(trainer.callback_metrics["validation_accuracy"])
+        if accuracy > self.best:
+            self.best = accuracy
+            self.run.write_tensors(self.FILE, dict(self.net.state_dict()))
 
 
 class EpochTable(lightning.Callback):

@@ -41,9 +41,18 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Return the commit of the source tree that loopynet runs from; None if it is installed."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    """Return the commit that loopynet runs from, with "+changes" if files differ from it.
+
+    None if this file is in no repository: an installed package may lie in somebody else's.
+    """
+    git = ["git", "-C", str(Path(__file__).parent)]
+
+    def ask(*words: str) -> str:
+        return subprocess.check_output([*git, *words], text=True, stderr=subprocess.DEVNULL).strip()
+
     try:
-        return subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL).strip()
+        ask("ls-files", "--error-unmatch", Path(__file__).name)
+        changes = "+changes" if ask("status", "--porcelain", "-uno", ".") else ""
+        return ask("rev-parse", "HEAD") + changes
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -12,10 +12,8 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer, lr_scheduler
 from torchmetrics.classification import MulticlassAccuracy
 
-from loopynet.errors import RunError
 from loopynet.network import LoopyNet
 from loopynet.parts.optimizers import optimizers, schedules
-from loopynet.parts.shape import size
 from loopynet.spec import TrainingSpec
 from loopynet.training.loss import loss_over_time
 
@@ -60,8 +58,6 @@ class LoopyModule(lightning.LightningModule):
         self, batch: tuple[Tensor, Tensor], part: str, prefix: str, smoothing: float
     ) -> Tensor:
         x, labels = batch
-        if self.training and len(x) == 1:
-            self._check_single_image()
         logits = self.net(x)
         loss = loss_over_time(logits, labels, self.net.spec.loss.steps, smoothing)
         accuracy = cast(MulticlassAccuracy, self.accuracies[part])
@@ -70,15 +66,6 @@ class LoopyModule(lightning.LightningModule):
         self.log(f"{prefix}_loss", loss.detach(), **options)
         self.log(f"{prefix}_accuracy", accuracy, prog_bar=True, **options)
         return loss
-
-    def _check_single_image(self) -> None:
-        """Raise RunError if a layer's batch norm would have one number per channel to look at."""
-        for node in self.net.graph.layers.values():
-            if node.norm.type == "batch" and size(node.output_shape) == node.output_shape[0]:
-                raise RunError(
-                    f'batch norm of "{node.name}" cannot be trained on a batch of one image, which '
-                    "is what the last batch of an epoch has; change training.batch_size by one"
-                )
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *_: Any, **__: Any) -> None:
         """Clip the gradients as the spec says: by their whole norm, by value, or both."""

@@ -16,13 +16,20 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from rich.console import Console
 
 from loopynet.data import Batches, ImageData, build_augmentation, load_data
-from loopynet.errors import RunError, SpecError
+from loopynet.errors import RunError
 from loopynet.graph import check_memory
 from loopynet.network import LoopyNet
-from loopynet.parts.shape import show
+from loopynet.network.weights import load_weights
 from loopynet.run import Evaluation, RunFolder, evaluate, evaluation_batches
-from loopynet.spec import NetworkSpec, TrainingSpec
-from loopynet.training.callbacks import EpochTable, SeedEpochs
+from loopynet.spec import NetworkSpec
+from loopynet.training.callbacks import EpochTable, KeepBest, SeedEpochs
+from loopynet.training.checks import (
+    check_augmentation,
+    check_checkpoint,
+    check_device,
+    check_smallest_batch,
+    check_without_validation,
+)
 from loopynet.training.environment import describe_environment
 from loopynet.training.module import LoopyModule, channels_last
 from loopynet.training.progress import ProgressBar
@@ -40,6 +47,7 @@ class TrainingResult:
         validation: the same on the validation images; None if there are none.
         seconds: time spent on training.
         interrupted: whether the user stopped it.
+        stopped_early: whether training.early_stopping did.
     """
 
     run: RunFolder
@@ -47,6 +55,7 @@ class TrainingResult:
     validation: Evaluation | None
     seconds: float
     interrupted: bool
+    stopped_early: bool
 
 
 def train(
@@ -81,74 +90,33 @@ def resume(
 ) -> TrainingResult:
     """Continue a run from the end of its last finished epoch, as if it had never stopped.
 
+    A run without a finished epoch starts again, which comes to the same.
+
     Raises:
-        RunError: the run is finished, or has no finished epoch to continue from.
+        RunError: the run is finished, or its checkpoint is damaged.
     """
-    if not run.checkpoint.is_file():
-        raise RunError(f"{run.path}: no epoch was finished; train again with another --run")
+    if run.checkpoint.is_file():
+        check_checkpoint(run.checkpoint)
     finished = run.path / "results.json"
     if finished.is_file() and not run.read_json("results.json")["interrupted"]:
         raise RunError(f"{run.path}: the run is finished; there is nothing to continue")
     net, data = _prepare(run.spec())
-    return _fit(net, data, run, say, progress=progress, resume=True)
+    return _fit(net, data, run, say, progress=progress, resume=run.checkpoint.is_file())
 
 
 def _prepare(spec: NetworkSpec) -> tuple[LoopyNet, ImageData]:
     """Return the network, with the weights of its seed, and its data."""
-    _check_device(spec.training)
+    check_device(spec.training)
     torch.manual_seed(spec.training.seed)
     net = LoopyNet(spec)
     check_memory(net.graph, spec.training.batch_size)
-    _check_augmentation(spec.training, net.graph.input_shape)
+    check_augmentation(spec.training, net.graph.input_shape)
     data = load_data(spec.data, net.graph.input_shape, net.graph.output_shape[0])
     if not len(data.validation):
-        _check_without_validation(spec.training)
+        check_without_validation(spec.training)
+    check_smallest_batch(net.graph, spec.training, len(data.train))
     channels_last(net)
     return net, data
-
-
-def _check_device(options: TrainingSpec) -> None:
-    """Raise SpecError if the device is not there or cannot compute in the precision."""
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(options.device, True):
-        raise SpecError(
-            f"is {options.device}, which torch does not find on this machine; write auto or cpu",
-            ("training", "device"),
-        )
-    if options.precision == "float16" and (options.device == "cpu" or not available["cuda"]):
-        raise SpecError(
-            "float16 needs a CUDA device; write float32 or bfloat16", ("training", "precision")
-        )
-
-
-def _check_augmentation(options: TrainingSpec, shape: tuple[int, ...]) -> None:
-    """Raise SpecError if an augmentation cannot be applied to images of this shape."""
-    augment = build_augmentation(options.augmentation)
-    if augment is None:
-        return
-    try:
-        augment(torch.rand(2, *shape))
-    except (RuntimeError, ValueError, IndexError) as error:
-        reason = str(error).splitlines()[0]
-        raise SpecError(
-            f"cannot be applied to images {show(shape)} ({reason}); change or remove it",
-            ("training", "augmentation"),
-        ) from None
-
-
-def _check_without_validation(options: TrainingSpec) -> None:
-    """Raise SpecError for an option that needs validation images, of which there are none."""
-    needy = {
-        "early_stopping": options.early_stopping is not None,
-        "keep": options.keep == "best",
-        "learning_rate_schedule": options.learning_rate_schedule.name == "plateau",
-    }
-    for key, needs in needy.items():
-        if needs:
-            raise SpecError(
-                "needs validation images, and data.split gives none; write a validation count",
-                ("training", key),
-            )
 
 
 def _fit(
@@ -171,8 +139,9 @@ def _fit(
     seconds = time.perf_counter() - began
     keep_best = options.keep == "best" and not interrupted and len(data.validation)
     if keep_best:
-        _load_best(trainer, net)
+        load_weights(net, run.path / KeepBest.FILE)
     run.write_tensors("model.safetensors", dict(net.state_dict()))
+    stopped_early = not interrupted and len(table.rows) < options.epochs
     test = validation = None
     if not interrupted:
         score = partial(
@@ -186,13 +155,14 @@ def _fit(
             "interrupted": interrupted,
             "protocol": options.protocol,
             "epochs": len(table.rows),
+            "stopped_early": stopped_early,
             "seconds": round(seconds, 1),
             "kept": "best on validation" if keep_best else "last epoch",
             "test": test.plain() if test else None,
             "validation": validation.plain() if validation else None,
         },
     )
-    return TrainingResult(run, test, validation, seconds, interrupted)
+    return TrainingResult(run, test, validation, seconds, interrupted, stopped_early)
 
 
 def _run_trainer(
@@ -230,16 +200,7 @@ def _trainer(
     folder = run.checkpoint.parent
     callbacks: list[lightning.Callback] = [SeedEpochs(options.seed), table]
     if len(data.validation):
-        callbacks.append(
-            ModelCheckpoint(
-                folder,
-                "best",
-                monitor="validation_accuracy",
-                mode="max",
-                save_weights_only=True,
-                enable_version_counter=False,
-            )
-        )
+        callbacks.append(KeepBest(run, net))
     if options.early_stopping is not None:
         stopping = options.early_stopping
         callbacks.append(
@@ -269,16 +230,6 @@ def _trainer(
         deterministic="warn",
         default_root_dir=run.path,
     )
-
-
-def _load_best(trainer: lightning.Trainer, net: LoopyNet) -> None:
-    best = next(
-        callback
-        for callback in trainer.callbacks  # type: ignore[attr-defined]
-        if isinstance(callback, ModelCheckpoint) and callback.monitor
-    )
-    state = torch.load(best.best_model_path, weights_only=True)["state_dict"]
-    net.load_state_dict({k[4:]: v for k, v in state.items() if k.startswith("net.")})
 
 
 @contextmanager

@@ -35,8 +35,8 @@ class LayerSpec(SpecModel):
     activation: Activation = Field(Choice("linear"), description="the nonlinearity")
     norm: NormSpec | None = Field(
         None,
-        description="overrides the network's norm; by default that applies to every layer with "
-        "weights but the last",
+        description="replaces the network's norm with all its options; if null, that applies to "
+        "every layer with weights but the last",
     )
 
     weighted: ClassVar[bool] = False

@@ -95,7 +95,7 @@ class Conv2d(_Convolution):
         if self.padding == "same":
             strides, spans = pair(self.stride), self.spans()
             rows, columns = (
-                _same_margins(n, span, s)
+                same_margins(n, span, s)
                 for n, span, s in zip(image(shape)[1:], spans, strides, strict=True)
             )
             return rows, columns
@@ -160,7 +160,7 @@ class ConvTranspose2d(_Convolution):
         return self.filters, rows, columns
 
     def crops(self) -> Margins:
-        """Return what is cut from the full output (before, after); negative adds zeros after."""
+        """Return what is cut from the full output (before, after); negative adds positions."""
         if self.padding == "valid":
             return (0, 0), (0, 0)
         if self.padding == "same":
@@ -188,13 +188,16 @@ class ConvTranspose2d(_Convolution):
             groups=self.groups,
             bias=self.bias,
             dilation=pair(self.dilation),
+            output_padding=(max(-bottom, 0), max(-right, 0)),
         )
         self._initialize(module)
-        if (top, bottom, left, right) == (0, 0, 0, 0):
+        crop = (-left, -max(right, 0), -top, -max(bottom, 0))
+        if not any(crop):
             return module
-        return nn.Sequential(module, nn.ZeroPad2d((-left, -right, -top, -bottom)))
+        return nn.Sequential(module, nn.ZeroPad2d(crop))
 
 
-def _same_margins(n: int, span: int, step: int) -> tuple[int, int]:
+def same_margins(n: int, span: int, step: int) -> tuple[int, int]:
+    """Return the padding (before, after) that gives ceil(n / step) windows of `span`."""
     total = max((-(-n // step) - 1) * step + span - n, 0)
     return total // 2, total - total // 2

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from loopynet.parts.layers.base import LayerSpec, layer
 from loopynet.parts.norms import NormSpec, OverTime
@@ -45,6 +46,13 @@ class Norm(LayerSpec):
     momentum: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="of the statistics")
     eps: Annotated[float, Field(gt=0)] = Field(1e-5, description="added to the variance")
     groups: Count | None = Field(None, description="of group norm")
+
+    @field_validator("norm")
+    @classmethod
+    def _no_norm_of_its_own(cls, norm: NormSpec | None) -> NormSpec | None:
+        if norm is not None:
+            raise PydanticCustomError("norm_layer", "a norm layer has a kind: write kind: batch")
+        return norm
 
     def as_norm(self) -> NormSpec:
         """Return the same as the norm that other layers have."""

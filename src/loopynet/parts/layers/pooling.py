@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from loopynet.parts.layers.base import LayerSpec, layer
-from loopynet.parts.layers.convolution import Padding
+from loopynet.parts.layers.convolution import Margins, Padding, same_margins
 from loopynet.parts.shape import Pair, Shape, ShapeError, image, pair
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ class Pool2d(LayerSpec):
     """The maximum or mean over windows.
 
     Padding never wins a maximum, and is not counted in a mean. `padding: same` gives
-    ceil(input / stride) positions.
+    ceil(input / stride) positions; where it cannot be equal on both sides, the odd one stands at
+    the end.
     """
 
     type: Literal["pool2d"] = "pool2d"
@@ -31,10 +32,9 @@ class Pool2d(LayerSpec):
     def output_shape(self, shape: Shape) -> Shape:
         channels, *sizes = image(shape)
         windows, strides = pair(self.size), pair(self.stride or self.size)
-        margins = self.margins(shape)
         rows, columns = (
-            (n + 2 * m - w) // s + 1
-            for n, m, w, s in zip(sizes, margins, windows, strides, strict=True)
+            (n + sum(m) - w) // s + 1
+            for n, m, w, s in zip(sizes, self.margins(shape), windows, strides, strict=True)
         )
         if min(rows, columns) < 1:
             raise ShapeError(
@@ -45,34 +45,29 @@ class Pool2d(LayerSpec):
 
     def check(self, shape: Shape) -> None:
         self.output_shape(shape)
-        if any(2 * m > w for m, w in zip(self.margins(shape), pair(self.size), strict=True)):
+        widest = zip(self.margins(shape), pair(self.size), strict=True)
+        if self.padding != "same" and any(2 * m[0] > w for m, w in widest):
             raise ShapeError(f"has padding: {self.padding}, more than half its window")
-        if self.padding == "same":
-            strides = pair(self.stride or self.size)
-            wanted = tuple(-(-n // s) for n, s in zip(image(shape)[1:], strides, strict=True))
-            if self.output_shape(shape)[1:] != wanted:
-                raise ShapeError("cannot pad evenly to padding: same; write an odd size")
 
-    def margins(self, shape: Shape) -> tuple[int, int]:
-        """Return the padding on each side in height and in width."""
+    def margins(self, shape: Shape) -> Margins:
+        """Return the padding (before, after) in height and in width."""
         if self.padding == "valid":
-            return 0, 0
+            return (0, 0), (0, 0)
         if self.padding == "same":
             windows, strides = pair(self.size), pair(self.stride or self.size)
             rows, columns = (
-                -(-max((-(-n // s) - 1) * s + w - n, 0) // 2)
+                same_margins(n, w, s)
                 for n, w, s in zip(image(shape)[1:], windows, strides, strict=True)
             )
             return rows, columns
-        return pair(self.padding)
+        height, width = pair(self.padding)
+        return (height, height), (width, width)
 
     def build(self, shape: Shape) -> nn.Module:
-        from torch import nn
+        from loopynet.modules.pooling import PaddedPool2d
 
         windows, strides = pair(self.size), pair(self.stride or self.size)
-        if self.mode == "max":
-            return nn.MaxPool2d(windows, strides, self.margins(shape))
-        return nn.AvgPool2d(windows, strides, self.margins(shape), count_include_pad=False)
+        return PaddedPool2d(self.mode, windows, strides, self.margins(shape))
 
 
 @layer("global_pool")
