@@ -58,7 +58,9 @@ def cell(path: Path) -> dict:
 
 
 def spread(values: list[float]) -> str:
-    """Return the mean with the lowest and highest, in percent."""
+    """Return the mean with the lowest and highest, in percent; a single value alone."""
+    if len(values) == 1:
+        return f"{100 * values[0]:.2f}"
     mean, low, high = (100 * f(values) for f in (statistics.mean, min, max))
     return f"{mean:.2f} ({low:.2f} to {high:.2f})"
 

@@ -150,13 +150,13 @@ def test_loading_is_quiet_and_restores_what_was_set(tmp_path, capfd):
 
 
 def test_a_data_set_of_ones_own():
-    @register_dataset("stripes")
-    def stripes(spec):
+    @register_dataset("two_kinds")
+    def two_kinds(spec):
         pixels = np.arange(100, dtype=np.uint8)[:, None, None].repeat(4, 1).repeat(4, 2)
-        return Source("stripes", "made here", ArrayRows(pixels, np.arange(100) % 2, "stripes"))
+        return Source("two_kinds", "made here", ArrayRows(pixels, np.arange(100) % 2, "two_kinds"))
 
-    assert "stripes" in DATASETS.names()
-    data = load_data(DataSpec(name="stripes"), (1, 4, 4), None)
+    assert "two_kinds" in DATASETS.names()
+    data = load_data(DataSpec(name="two_kinds"), (1, 4, 4), None)
     assert len(data.train) == 70
     assert data.class_names == ("0", "1")
 
