@@ -237,3 +237,31 @@ def test_damaged_idx_files(fashion, name):
     file.unlink()
     with pytest.raises(DataError, match=r"fashion_mnist"):
         load_data(DataSpec(name=str(folder)), (1, 4, 4), 10)
+
+
+def write_words(file, images, words):
+    cells = [{"bytes": png(image), "path": None} for image in images]
+    bytes_and_path = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = pa.table({"image": pa.array(cells, bytes_and_path), "label": pa.array(words)})
+    pq.write_table(table, file)
+
+
+def test_words_in_a_column_called_label_are_classes(tmp_path):
+    images = [noise(n) for n in range(6)]
+    write_words(tmp_path / "train.parquet", images, ["dog", "cat", "owl"] * 2)
+    write_words(tmp_path / "test.parquet", images, ["owl", "owl", "cat", "dog", "dog", "cat"])
+    data = load_data(DataSpec(name=str(tmp_path), split={"train": 6}), (1, 8, 8), 3)
+    assert data.class_names == ("cat", "dog", "owl")
+    assert data.test.labels.tolist() == [2, 2, 0, 1, 1, 0]
+    assert sorted(data.train.labels.tolist()) == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_word_that_training_does_not_know_is_named_with_its_row(tmp_path):
+    images = [noise(n) for n in range(4)]
+    write_words(tmp_path / "train.parquet", images, ["dog", "cat"] * 2)
+    write_words(tmp_path / "test.parquet", images, ["dog", "cat", "cow", "cat"])
+    spec = DataSpec(name=str(tmp_path), split={"train": 4})
+    with pytest.raises(
+        DataError, match=r"row 2 of .*test\.parquet has the label 2, but only 0 to 1"
+    ):
+        load_data(spec, (1, 8, 8), 2)

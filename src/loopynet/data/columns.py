@@ -33,13 +33,17 @@ def image_column(features: Features, key: str | None, origin: str) -> str:
 def label_column(features: Features, key: str | None, origin: str) -> str:
     """Return the name of the label column: class labels are preferred to plain integers.
 
+    Words serve as labels in a column that is called "label", or that the key names.
+
     Of several candidates, one that is called "label" is taken. Arguments and errors are those of
     `image_column`.
     """
     if key is not None:
         return _named(features, key, _is_label, "label", origin)
     classes = [name for name, feature in features.items() if isinstance(feature, ClassLabel)]
-    names = classes or [name for name in features if _is_label(features[name])]
+    names = classes or [name for name in features if _is_number(features[name])]
+    if not names and "label" in features and _is_label(features["label"]):
+        return "label"  # words: only under this name, since any column may hold words
     return "label" if "label" in names else _found(names, "label", features, origin)
 
 
@@ -56,9 +60,16 @@ def _may_be_image(feature: Any) -> bool:
 
 
 def _is_label(feature: Any) -> bool:
-    if isinstance(feature, Value):
-        return str(feature.dtype).startswith(("int", "uint"))
-    return isinstance(feature, ClassLabel)
+    return isinstance(feature, ClassLabel) or _is_number(feature) or is_word(feature)
+
+
+def _is_number(feature: Any) -> bool:
+    return isinstance(feature, Value) and str(feature.dtype).startswith(("int", "uint"))
+
+
+def is_word(feature: Any) -> bool:
+    """Say whether a column holds texts."""
+    return isinstance(feature, Value) and str(feature.dtype) in ("string", "large_string")
 
 
 def _named(

@@ -13,7 +13,7 @@ from huggingface_hub.utils.tqdm import are_progress_bars_disabled as hub_bars_di
 from huggingface_hub.utils.tqdm import disable_progress_bars as disable_hub_bars
 from huggingface_hub.utils.tqdm import enable_progress_bars as enable_hub_bars
 
-from loopynet.data.columns import image_column, label_column
+from loopynet.data.columns import image_column, is_word, label_column
 from loopynet.data.rows import NO_LABEL, EncodedRows, Labels, Source
 from loopynet.errors import DataError
 
@@ -51,12 +51,17 @@ def open_tables(
     features = splits[train].features
     image = image_column(features, keys[0], origin)
     label = label_column(features, keys[1], origin)
+    words = _words(splits[train], label) if is_word(features[label]) else None
+
+    def rows(split: str) -> EncodedRows:
+        return _rows(splits[split], image, label, words, name_rows(split))
+
     return Source(
         name=origin,
         origin=origin,
-        train=_rows(splits[train], image, label, name_rows(train)),
-        test=None if test is None else _rows(splits[test], image, label, name_rows(test)),
-        class_names=_class_names(features[label]),
+        train=rows(train),
+        test=None if test is None else rows(test),
+        class_names=words or _class_names(features[label]),
         notes=_notes(names, train, test),
     )
 
@@ -106,11 +111,30 @@ def _notes(names: list[str], train: str, test: str | None) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _rows(table: Any, image: str, label: str, name_row: Callable[[int], str]) -> EncodedRows:
-    labels = _labels(table.data.column(label))
+def _words(table: Any, label: str) -> tuple[str, ...]:
+    """Return the different words of a label column, sorted: the class names."""
+    return tuple(sorted(word for word in set(table.data.column(label).to_pylist()) if word))
+
+
+def _rows(
+    table: Any,
+    image: str,
+    label: str,
+    words: tuple[str, ...] | None,
+    name_row: Callable[[int], str],
+) -> EncodedRows:
+    column = table.data.column(label)
+    labels = _labels(column) if words is None else _word_labels(column, words)
     # decode=False hands out the encoded bytes, of which only the selected rows get decoded
     encoded = table.cast_column(image, datasets.Image(decode=False)).data.column(image)
     return EncodedRows(encoded, labels, name_row)
+
+
+def _word_labels(column: Any, words: tuple[str, ...]) -> Labels:
+    """Return the number of each word; one that the training images lack gets the next number."""
+    numbers = {word: number for number, word in enumerate(words)} | {None: NO_LABEL, "": NO_LABEL}
+    found = [numbers.get(word, len(words)) for word in column.to_pylist()]
+    return np.array(found, dtype=np.int64)
 
 
 def _labels(column: Any) -> Labels:
