@@ -195,3 +195,18 @@ def test_loops_that_are_not_used_are_mentioned(tmp_path):
     )  # fmt: skip
     assert "warning: loops not used (feedback)" in done.stderr
     assert "0 loops" in done.stdout
+
+
+def test_the_words_of_control_are_those_of_the_library():
+    from loopynet.cli.main import CONTROL_WORDS
+    from loopynet.control import CONTROLS
+
+    assert list(CONTROL_WORDS) == list(CONTROLS)
+
+
+def test_control_and_draw_write_files(tmp_path):
+    run("control", "digits-loopy", "--untied", "-o", "untied.yaml", cwd=tmp_path)
+    assert "fine" in run("check", "untied.yaml", cwd=tmp_path)
+    run("draw", "untied.yaml", "-o", "untied.svg", "--unrolled", cwd=tmp_path)
+    assert "conv_2@3" in (tmp_path / "untied.svg").read_text()
+    assert ".svg" in run("draw", "untied.yaml", "-o", "untied.txt", cwd=tmp_path, status=1)

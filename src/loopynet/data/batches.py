@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,6 +11,7 @@ from loopynet.data.image_data import Images
 from loopynet.data.preprocessing import Preprocessing
 from loopynet.data.seeds import mix
 from loopynet.errors import DataError
+from loopynet.spec.training import Protocol
 
 
 class Batches:
@@ -53,7 +53,7 @@ class Batches:
         seed: int = 0,
         drop_last: bool = False,
         augment: Callable[[Tensor], Tensor] | None = None,
-        protocol: Literal["standard", "published"] = "standard",
+        protocol: Protocol = "standard",
     ) -> None:
         if batch_size < 1:
             raise DataError(f"the batch size is {batch_size}: make it 1 or more")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -12,8 +12,7 @@ from torchmetrics import MeanMetric
 from loopynet.data import Batches, Images, Preprocessing
 from loopynet.errors import DataError
 from loopynet.network import Each, LoopyNet
-
-Protocol = Literal["standard", "published"]
+from loopynet.spec.training import Protocol
 
 
 @dataclass(frozen=True)

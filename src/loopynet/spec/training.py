@@ -16,6 +16,10 @@ from loopynet.spec.base import SpecModel
 Weights = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Strict(False)]
 
 
+Protocol = Literal["standard", "published"]
+"""How minibatches are taken from a set of images, in training and in evaluation."""
+
+
 class Loss(SpecModel):
     """The cross-entropy of the logits, over one or several unrolls."""
 
@@ -48,7 +52,7 @@ class TrainingSpec(SpecModel):
     epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(
         24, description="passes over the training images"
     )
-    protocol: Literal["standard", "published"] = Field(
+    protocol: Protocol = Field(
         "standard",
         description="standard: each image once an epoch, and all of them in an evaluation; "
         "published: the overlapping windows of the 2016 library",
