@@ -30,7 +30,7 @@ def test_a_run_folder_holds_everything(tmp_path):
     run = result.run
     assert {p.name for p in run.path.iterdir()} == {
         "config.yaml", "metrics.csv", "results.json", "model.safetensors", "data.json",
-        "preprocessing.safetensors", "environment.json", "checkpoints",
+        "preprocessing.safetensors", "answers.safetensors", "environment.json", "checkpoints",
     }  # fmt: skip
     assert {p.name for p in (run.path / "checkpoints").iterdir()} == {
         "last.ckpt", "best.safetensors",

@@ -79,21 +79,21 @@ class Batches:
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._windows())
+        return len(self.windows())
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         # A generator: the order is drawn with the first batch, since Lightning, when it continues a
         # run, makes the iterator before it tells the epoch.
         order = self._order().to(self.images.pixels.device)
-        for window in self._windows():
+        for window in self.windows():
             yield self._batch(order[window])
 
     @property
     def distinct(self) -> int:
         """How many different images an epoch sees."""
-        return max((window.stop for window in self._windows()), default=0)
+        return max((window.stop for window in self.windows()), default=0)
 
-    def _windows(self) -> list[slice]:
+    def windows(self) -> list[slice]:
         """Return which places of the order each batch takes."""
         count, size = len(self.images), self.batch_size
         if self.protocol == "published":

@@ -25,6 +25,10 @@ class Images:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    def first(self, count: int) -> Images:
+        """Return the first `count` images, or all if there are fewer."""
+        return Images(self.pixels[:count], self.labels[:count])
+
 
 @dataclass(frozen=True, eq=False)
 class ImageData:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 from torchmetrics import MeanMetric
 
@@ -13,6 +14,30 @@ from loopynet.data import Batches, Images, Preprocessing
 from loopynet.errors import DataError
 from loopynet.network import Each, LoopyNet
 from loopynet.spec.training import Protocol
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """The answers to N images at k unrolls.
+
+    Attributes:
+        labels: int64 [N], the right classes.
+        predicted: int64 [k, N], the classes answered at each unroll.
+        weights: int64 [N], how often each image counts: once, but for the published protocol.
+    """
+
+    labels: Tensor
+    predicted: Tensor
+    weights: Tensor
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """Return the same as small tensors by name, to be written to a file."""
+        small = torch.uint8 if int(self.labels.max()) < 256 else torch.int32
+        return {
+            "labels": self.labels.to(small),
+            "predicted": self.predicted.to(small),
+            "weights": self.weights.to(torch.int32),
+        }
 
 
 @dataclass(frozen=True)
@@ -26,6 +51,7 @@ class Evaluation:
         accuracies: share of right answers at each unroll.
         losses: mean cross-entropy at each unroll.
         protocol: standard, or published (see `evaluate`).
+        answers: what was answered for each image; not part of `plain`.
     """
 
     images: int
@@ -33,11 +59,12 @@ class Evaluation:
     loss: float
     accuracies: tuple[float, ...]
     losses: tuple[float, ...]
-    protocol: Protocol = "standard"
+    protocol: Protocol
+    answers: Answers
 
     def plain(self) -> dict[str, Any]:
-        """Return the same as JSON-able data."""
-        return asdict(self)
+        """Return the figures as JSON-able data."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "answers"}
 
 
 def evaluation_batches(
@@ -79,15 +106,20 @@ def evaluate(
     steps = range(unrolls or net.graph.steps)
     accuracies, losses = ([_mean(device) for _ in steps] for _ in range(2))
     batches = evaluation_batches(images, preprocessing, protocol)
-    for pixels, labels in batches:
+    predicted = torch.zeros(len(steps), batches.distinct, dtype=torch.int64, device=device)
+    weights = torch.zeros(batches.distinct, dtype=torch.int64)
+    for window, (pixels, labels) in zip(batches.windows(), batches, strict=True):
+        weights[window] += 1
         x, y = pixels.to(device), labels.to(device)
         weight = 1 if protocol == "published" else len(y)
         for t, logits in enumerate(net(x, unrolls=unrolls, readout=Each())):
-            accuracies[t].update((logits.argmax(-1) == y).double().mean(), weight)
+            predicted[t, window] = logits.argmax(-1)
+            accuracies[t].update((predicted[t, window] == y).double().mean(), weight)
             losses[t].update(functional.cross_entropy(logits, y).double(), weight)
     net.train(was_training)
     shares, means = (tuple(float(m.compute()) for m in kind) for kind in (accuracies, losses))
-    return Evaluation(batches.distinct, shares[-1], means[-1], shares, means, protocol)
+    answers = Answers(images.labels[: batches.distinct].cpu(), predicted.cpu(), weights)
+    return Evaluation(batches.distinct, shares[-1], means[-1], shares, means, protocol, answers)
 
 
 def _mean(device: torch.device | str) -> MeanMetric:

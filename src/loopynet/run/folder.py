@@ -2,7 +2,8 @@
 
 runs/NAME/config.yaml                the spec with every default written
          metrics.csv                 one row per epoch
-         results.json                the accuracies of the kept weights, the time, how it ended
+         results.json                the accuracies of the kept weights, time, memory, how it ended
+         answers.safetensors         the class answered for each test image at each unroll
          model.safetensors           the kept weights
          preprocessing.safetensors   mean and deviation of the training images
          data.json                   class names, and where the images came from

@@ -31,8 +31,13 @@ from loopynet.training.checks import (
     check_without_validation,
 )
 from loopynet.training.environment import describe_environment
+from loopynet.training.memory import PeakMemory
 from loopynet.training.module import LoopyModule, channels_last
 from loopynet.training.progress import ProgressBar
+
+PARTS = ("train", "validation", "test")
+SCORED = 10_000
+"""The most training images that are scored when training is over: more would take long."""
 
 PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 
@@ -80,8 +85,6 @@ def train(
     net, data = _prepare(spec)
     run = RunFolder.create(name, spec)
     run.write_spec(spec)
-    run.write_tensors("preprocessing.safetensors", data.preprocessing.to_tensors())
-    run.write_json("data.json", {"class_names": data.class_names, "provenance": data.provenance})
     return _fit(net, data, run, say, progress=progress, resume=False)
 
 
@@ -129,26 +132,31 @@ def _fit(
     resume: bool,
 ) -> TrainingResult:
     options = net.spec.training
+    run.write_tensors("preprocessing.safetensors", data.preprocessing.to_tensors())
+    run.write_json("data.json", {"class_names": data.class_names, "provenance": data.provenance})
     table = EpochTable(run, say)
     with _quiet():
         trainer = _trainer(net, data, run, table, progress=progress)
-        device = str(trainer.strategy.root_device)
-        run.write_json("environment.json", describe_environment(options.seed, device))
-        began = time.perf_counter()
+        device = trainer.strategy.root_device
+        run.write_json("environment.json", describe_environment(options.seed, str(device)))
+        began, memory = time.perf_counter(), PeakMemory(device)
         interrupted = _run_trainer(trainer, net, data, run if resume else None)
-    seconds = time.perf_counter() - began
+    seconds, peak_bytes = time.perf_counter() - began, memory.used()
     keep_best = options.keep == "best" and not interrupted and len(data.validation)
     if keep_best:
         load_weights(net, run.path / KeepBest.FILE)
     run.write_tensors("model.safetensors", dict(net.state_dict()))
     stopped_early = not interrupted and len(table.rows) < options.epochs
-    test = validation = None
+    scores: dict[str, Evaluation] = {}
     if not interrupted:
         score = partial(
             evaluate, preprocessing=data.preprocessing, device=device, protocol=options.protocol
         )
-        test = score(net, data.test)
-        validation = score(net, data.validation) if len(data.validation) else None
+        images = (data.train.first(SCORED), data.validation, data.test)
+        scores = {
+            part: score(net, some) for part, some in zip(PARTS, images, strict=True) if len(some)
+        }
+        run.write_tensors("answers.safetensors", scores["test"].answers.to_tensors())
     run.write_json(
         "results.json",
         {
@@ -157,11 +165,12 @@ def _fit(
             "epochs": len(table.rows),
             "stopped_early": stopped_early,
             "seconds": round(seconds, 1),
+            "peak_bytes": peak_bytes,
             "kept": "best on validation" if keep_best else "last epoch",
-            "test": test.plain() if test else None,
-            "validation": validation.plain() if validation else None,
+            **{part: scores[part].plain() if part in scores else None for part in PARTS},
         },
     )
+    test, validation = scores.get("test"), scores.get("validation")
     return TrainingResult(run, test, validation, seconds, interrupted, stopped_early)
 
 
