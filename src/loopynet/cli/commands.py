@@ -7,24 +7,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from loopynet.cli.specs import checked
+from loopynet.cli.terminal import terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from loopynet.graph import Graph
     from loopynet.run import Evaluation
-    from loopynet.spec import NetworkSpec
-    from loopynet.spec.source import Source
     from loopynet.training import TrainingResult
 
 
 def run_train(options: argparse.Namespace) -> int:
     """Train a spec."""
-    source, spec, _ = _checked(options)
-    console = _console()
+    source, spec, _ = checked(options.spec, options.changes)
+    console = terminal()
     epochs = _count(spec.training.epochs, "epoch")
     console.print(f"training {spec.name}: {epochs} on {spec.data.name}")
     from loopynet.training import train
@@ -39,7 +38,7 @@ def run_resume(options: argparse.Namespace) -> int:
     from loopynet.run import RunFolder
 
     run = RunFolder.open(options.run)
-    console = _console()
+    console = terminal()
     console.print(f"continuing {run.path}")
     from loopynet.training import resume
 
@@ -57,7 +56,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     images = getattr(data, options.split)
     protocol = options.protocol or net.spec.training.protocol
     result = evaluate(net, images, run.preprocessing(), options.unrolls, best_device(), protocol)
-    _print_evaluation(_console(), options.split, result, each=options.each)
+    _print_evaluation(terminal(), options.split, result, each=options.each)
     return 0
 
 
@@ -67,7 +66,7 @@ def run_predict(options: argparse.Namespace) -> int:
 
     run = RunFolder.open(options.run)
     predictions = predict(run, options.images, options.top, options.unrolls)
-    console = _console()
+    console = terminal()
     for prediction in predictions:
         console.print(prediction.image)
         steps = list(enumerate(prediction.probabilities, start=1))
@@ -79,16 +78,16 @@ def run_predict(options: argparse.Namespace) -> int:
 
 def run_describe(options: argparse.Namespace) -> int:
     """Describe a spec."""
-    _, spec, graph = _checked(options, memory=False)
+    _, spec, graph = checked(options.spec, options.changes, memory=False)
     from loopynet.describe import render
 
-    render(graph, _console(), spec.training.batch_size)
+    render(graph, terminal(), spec.training.batch_size)
     return 0
 
 
 def run_draw(options: argparse.Namespace) -> int:
     """Draw a spec."""
-    _, _, graph = _checked(options, memory=False)
+    _, _, graph = checked(options.spec, options.changes, memory=False)
     from loopynet.draw import draw
 
     draw(graph, Path(options.output), unrolled=options.unrolled)
@@ -98,7 +97,7 @@ def run_draw(options: argparse.Namespace) -> int:
 
 def run_control(options: argparse.Namespace) -> int:
     """Write a control of a spec."""
-    source, spec, _ = _checked(options, memory=False)
+    source, spec, _ = checked(options.spec, options.changes, memory=False)
     from loopynet.control import CONTROLS, compare_costs
     from loopynet.spec import to_yaml
 
@@ -118,12 +117,12 @@ def run_control(options: argparse.Namespace) -> int:
 
 def run_check(options: argparse.Namespace) -> int:
     """Check a spec."""
-    _, spec, graph = _checked(options)
+    _, spec, graph = checked(options.spec, options.changes)
     from loopynet.graph.costs import costs, show_bytes
 
     cost = costs(graph)
     memory = show_bytes(cost.training_bytes(spec.training.batch_size))
-    _console().print(
+    terminal().print(
         f"{spec.name}: fine. {_count(len(graph.layers), 'layer')}, "
         f"{_count(len(graph.loops), 'loop')}, {_count(graph.steps, 'unroll')}, "
         f"{cost.parameters:,} parameters, about {memory} to train"
@@ -172,26 +171,6 @@ def _write(document: str, file: str | None) -> None:
     print(f"wrote {output}", file=sys.stderr)
 
 
-def _checked(
-    options: argparse.Namespace, *, memory: bool = True
-) -> tuple[Source, NetworkSpec, Graph]:
-    """Return the spec, its graph and where it was read; errors name the file and line."""
-    from loopynet.errors import LoopyNetWarning
-    from loopynet.graph import advice, build_graph, check_memory
-    from loopynet.spec.read import override, validate
-    from loopynet.zoo import load_source
-
-    source = override(load_source(options.spec), options.changes)
-    with source.blame():
-        spec = validate(source)
-        graph = build_graph(spec)
-        if memory:
-            check_memory(graph, spec.training.batch_size)
-    for sentence in advice(spec, graph):
-        warnings.warn(sentence, LoopyNetWarning, stacklevel=2)
-    return source, spec, graph
-
-
 def _report_training(console: Console, result: TrainingResult) -> int:
     path = result.run.path
     if result.interrupted:
@@ -226,9 +205,3 @@ def _count(number: int, noun: str) -> str:
 def _live(console: Console) -> Console | None:
     """Return the console if it can show a moving bar."""
     return console if console.is_terminal else None
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(highlight=False, soft_wrap=True, markup=False, emoji=False)

@@ -20,6 +20,7 @@ CONTROL_WORDS = {
     "same-parameters": "without loops, widened to as many parameters",
     "same-multiply-adds": "without loops, widened to as much arithmetic as all unrolls",
 }
+EXPERIMENTS = ("fig8", "mnist", "future-work")
 RUN_HELP = "a run folder, or its name under runs/"
 
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 for an error, 2 for usage, 130 for Ctrl-C."""
     options = build_parser().parse_args(arguments)
     warnings.showwarning = _show_warning
-    command = getattr(import_module("loopynet.cli.commands"), f"run_{options.command}")
+    command = getattr(import_module(f"loopynet.cli.{options.module}"), options.function)
     try:
         status: int = command(options) or 0
         sys.stdout.flush()
@@ -69,6 +70,9 @@ def build_parser() -> argparse.ArgumentParser:
         _draw,
         _check,
         _control,
+        _compare,
+        _reproduce,
+        _report,
         _zoo,
         _import,
     ):
@@ -80,9 +84,22 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
-def _spec_command(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
+def _command(
+    commands: Commands, name: str, text: str, module: str = "commands"
+) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(module=module, function=f"run_{name}")
+    return parser
+
+
+def _spec_command(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
+    parser = _command(commands, name, text)
     parser.add_argument("spec", metavar="SPEC", help=SPEC_HELP)
+    _changes(parser)
+    return parser
+
+
+def _changes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         dest="changes",
@@ -92,7 +109,6 @@ def _spec_command(commands: Commands, name: str, text: str) -> argparse.Argument
         default=[],
         help="change a key of the spec, such as training.epochs=5; may be given again",
     )
-    return parser
 
 
 def _train(commands: Commands) -> None:
@@ -104,13 +120,13 @@ def _train(commands: Commands) -> None:
 
 def _resume(commands: Commands) -> None:
     text = "continue a run from the end of its last finished epoch"
-    parser = commands.add_parser("resume", help=text, description=text)
+    parser = _command(commands, "resume", text)
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
 
 
 def _evaluate(commands: Commands) -> None:
     text = "measure a run's accuracy and loss"
-    parser = commands.add_parser("evaluate", help=text, description=text)
+    parser = _command(commands, "evaluate", text)
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
     parser.add_argument(
         "--split", choices=("test", "validation", "train"), default="test", help="default: test"
@@ -126,7 +142,7 @@ def _evaluate(commands: Commands) -> None:
 
 def _predict(commands: Commands) -> None:
     text = "classify image files"
-    parser = commands.add_parser("predict", help=text, description=text)
+    parser = _command(commands, "predict", text)
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="image files")
     parser.add_argument("--top", type=_positive, default=3, help="classes to show; default 3")
@@ -163,15 +179,95 @@ def _check(commands: Commands) -> None:
     _spec_command(commands, "check", "say whether a spec describes a network that can be trained")
 
 
+def _compare(commands: Commands) -> None:
+    text = "train several networks with several seeds and compare them"
+    parser = _command(commands, "compare", text, "experiments")
+    parser.add_argument("specs", metavar="SPEC", nargs="+", help=SPEC_HELP)
+    _changes(parser)
+    parser.add_argument(
+        "--batch-size", type=_positive, nargs="+", metavar="N", help="batch sizes to compare"
+    )
+    parser.add_argument(
+        "--vary",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar="KEY VALUE",
+        help="another key to compare, with its values: --vary unroll.steps 1 2 3; may be repeated",
+    )
+    parser.add_argument("--seeds", type=_positive, default=1, metavar="N", help="default 1")
+    parser.add_argument(
+        "--baseline", metavar="NAME", help="the network to compare with; default the first"
+    )
+    _cells(parser, "runs/comparison")
+
+
+def _reproduce(commands: Commands) -> None:
+    text = "repeat an experiment of the paper and say which of its claims hold"
+    parser = _command(commands, "reproduce", text, "experiments")
+    parser.add_argument("experiment", choices=EXPERIMENTS, metavar="EXPERIMENT",
+                        help=", ".join(EXPERIMENTS))  # fmt: skip
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
+        "--full", action="store_false", dest="quick", help="as published; the default"
+    )
+    size.add_argument(
+        "--quick", action="store_true", help="fewer images and epochs: minutes, not hours"
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=("standard", "published"),
+        default="standard",
+        help="each image once an epoch, or the overlapping windows of the 2016 library",
+    )
+    parser.add_argument(
+        "--data", choices=("digits",), help="train on the bundled digits: no files needed, seconds"
+    )
+    parser.add_argument("--seeds", type=_positive, default=1, metavar="N", help="default 1")
+    parser.add_argument("--batch-size", type=_positive, nargs="+", metavar="N",
+                        help="only these batch sizes (fig8)")  # fmt: skip
+    _changes(parser)
+    _cells(parser, None)
+
+
+def _cells(parser: argparse.ArgumentParser, folder: str | None) -> None:
+    parser.add_argument(
+        "--out",
+        default=folder,
+        metavar="FOLDER",
+        help="where the runs, the table and the report go; finished runs that lie there are used "
+        f"and not run again; default {folder or 'runs/ and the name of the experiment'}",
+    )
+    parser.add_argument(
+        "--jobs", type=_positive, default=1, metavar="N", help="runs at the same time; default 1"
+    )
+    parser.add_argument(
+        "--note",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="a sentence for the reader of the table; may be given again",
+    )
+    parser.add_argument(
+        "--no-run", action="store_true", help="train nothing: show what lies in the folder"
+    )
+
+
+def _report(commands: Commands) -> None:
+    text = "write a run's report.html: figures, curves, drawings and config in one file"
+    parser = _command(commands, "report", text, "experiments")
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+
+
 def _zoo(commands: Commands) -> None:
     text = "list the ready networks, or print one"
-    parser = commands.add_parser("zoo", help=text, description=text)
+    parser = _command(commands, "zoo", text)
     parser.add_argument("name", metavar="NAME", nargs="?", help="print this entry's YAML")
 
 
 def _import(commands: Commands) -> None:
     text = "translate a network description of the 2016 library into YAML"
-    parser = commands.add_parser("import", help=text, description=text)
+    parser = _command(commands, "import", text)
     parser.add_argument("file", metavar="FILE", help="a Python dictionary literal")
     parser.add_argument("-o", "--output", metavar="YAML", help="write here, not to the terminal")
     parser.add_argument(

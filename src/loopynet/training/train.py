@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,7 +49,7 @@ class TrainingResult:
         run: its folder.
         test: the kept weights on the test images; None if the run was interrupted.
         validation: the same on the validation images; None if there are none.
-        seconds: time spent on training.
+        seconds: time spent on its finished epochs, before and after a resume.
         interrupted: whether the user stopped it.
         stopped_early: whether training.early_stopping did.
     """
@@ -139,9 +138,10 @@ def _fit(
         trainer = _trainer(net, data, run, table, progress=progress)
         device = trainer.strategy.root_device
         run.write_json("environment.json", describe_environment(options.seed, str(device)))
-        began, memory = time.perf_counter(), PeakMemory(device)
+        memory = PeakMemory(device)
         interrupted = _run_trainer(trainer, net, data, run if resume else None)
-    seconds, peak_bytes = time.perf_counter() - began, memory.used()
+    peak_bytes = memory.used()
+    seconds = sum(float(row["seconds"]) for row in table.rows)
     keep_best = options.keep == "best" and not interrupted and len(data.validation)
     if keep_best:
         load_weights(net, run.path / KeepBest.FILE)

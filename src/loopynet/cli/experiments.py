@@ -1,0 +1,157 @@
+"""The commands that run or show many runs: compare, reproduce, report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loopynet.cli.specs import checked
+from loopynet.cli.terminal import terminal
+from loopynet.errors import RunError, SpecError, did_you_mean
+
+if TYPE_CHECKING:
+    from loopynet.compare import Cell, CellFolder, Summary
+    from loopynet.reproduce import StepTimes
+    from loopynet.spec import NetworkSpec
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    """Compare networks."""
+    from loopynet.compare import grid, markdown_tables, summarize
+
+    specs = [checked(name, options.changes)[1] for name in options.specs]
+    names = _distinct_names(specs)
+    baseline = options.baseline or names[0]
+    if baseline not in names:
+        raise SpecError(f'--baseline "{baseline}": {did_you_mean(baseline, names)}'.rstrip())
+    folders = _run(grid(specs, _varied(options), options.seeds), options)
+    title = f"Comparison of {', '.join(names)}"
+    summary = summarize(folders, title, _command(), baseline, tuple(options.note))
+    return _leave(options.out, summary, folders, markdown_tables(summary))
+
+
+def run_reproduce(options: argparse.Namespace) -> int:
+    """Repeat an experiment of the paper."""
+    from dataclasses import replace
+
+    from loopynet.compare import summarize
+    from loopynet.reproduce import EXPERIMENTS, Scale, reproduction_page
+    from loopynet.reproduce.page import CLAIM_HEAD, claim_cells
+
+    experiment = EXPERIMENTS[options.experiment]
+    options.out = options.out or f"runs/{experiment.name}{'-quick' if options.quick else ''}"
+    scale = Scale(
+        options.quick,
+        options.data == "digits",
+        options.protocol,
+        options.seeds,
+        tuple(options.batch_size or ()),
+        tuple(options.changes),
+    )
+    folders = _run(experiment.cells(scale), options)
+    notes = (*scale.notes(), *options.note)
+    summary = summarize(folders, experiment.title, _command(), experiment.baseline, notes)
+    times = _step_times(experiment.timed, folders, options)
+    claims = experiment.claims(summary.rows, times)
+    summary = replace(summary, claims=claim_cells(claims), claims_head=CLAIM_HEAD)
+    return _leave(options.out, summary, folders, reproduction_page(experiment, summary, claims))
+
+
+def run_report(options: argparse.Namespace) -> int:
+    """Write a run's report."""
+    from loopynet.report import report_run
+    from loopynet.run import RunFolder
+
+    print(f"wrote {report_run(RunFolder.open(options.run))}", file=sys.stderr)
+    return 0
+
+
+def _distinct_names(specs: Sequence[NetworkSpec]) -> list[str]:
+    names = [spec.name for spec in specs]
+    for name in names:
+        if names.count(name) > 1:
+            raise SpecError(f'two specs are named "{name}"; give one of them another name')
+    return names
+
+
+def _varied(options: argparse.Namespace) -> dict[str, list[str]]:
+    """Return the keys that --batch-size and --vary vary, with their values."""
+    vary = {}
+    if options.batch_size:
+        vary["training.batch_size"] = [str(size) for size in options.batch_size]
+    for key, *values in options.vary:
+        if not values:
+            raise SpecError(f"--vary {key}: write its values after the key, such as {key} 1 2 3")
+        if key == "training.seed":
+            raise SpecError("--vary training.seed: write --seeds N instead")
+        vary[key] = values
+    return vary
+
+
+def _run(cells: Sequence[Cell], options: argparse.Namespace) -> list[CellFolder]:
+    """Return the cells with their folders, after those that were missing have run."""
+    from loopynet.compare import find_cells, run_cells
+    from loopynet.graph import build_graph
+
+    for cell in cells:
+        build_graph(cell.spec)  # a network that cannot run is refused before hours of training
+    folders = find_cells(Path(options.out), cells)
+    done = sum(folder.state == "finished" for folder in folders)
+    console = terminal()
+    console.print(f"{len(folders)} runs in {options.out}, {done} of them finished already")
+    if not options.no_run:
+        run_cells(folders, console, options.jobs)
+    return folders
+
+
+def _step_times(
+    names: Sequence[str], folders: Sequence[CellFolder], options: argparse.Namespace
+) -> StepTimes | None:
+    """Return the times of training steps, measured side by side once and kept in a file."""
+    from loopynet.reproduce import StepTimes, measure_step_times
+    from loopynet.run import RunFolder, best_device
+
+    kept = RunFolder(Path(options.out))
+    if not names:
+        return None
+    if (kept.path / "step-times.json").is_file():
+        return StepTimes(**kept.read_json("step-times.json"))
+    if options.no_run:
+        return None
+    largest = max(folder.cell.spec.training.batch_size for folder in folders)
+    specs = {
+        f.cell.spec.name: f.cell.spec for f in folders if f.cell.spec.training.batch_size == largest
+    }
+    times = measure_step_times({name: specs[name] for name in names}, best_device())
+    kept.write_json("step-times.json", times.plain())
+    return times
+
+
+def _leave(out: str, summary: Summary, folders: Sequence[CellFolder], page: str) -> int:
+    """Write the table, the data and the report, and show the table."""
+    from rich.markdown import Markdown
+
+    from loopynet.compare import plain_summary
+
+    folder = Path(out)
+    (folder / "table.md").write_text(page, encoding="utf-8")
+    text = json.dumps(plain_summary(summary), indent=2, ensure_ascii=False) + "\n"
+    (folder / "comparison.json").write_text(text, encoding="utf-8")
+    report = folder / "report.html"
+    console = terminal()
+    console.print(Markdown(page) if console.is_terminal else page)
+    print(f"wrote {folder / 'table.md'}, {folder / 'comparison.json'} and {report}",
+          file=sys.stderr)  # fmt: skip
+    failed = [f"{f.cell.label}, seed {f.cell.seed}" for f in folders if f.state == "failed"]
+    if failed:
+        raise RunError(f"{len(failed)} of {len(folders)} runs failed: {'; '.join(failed)}")
+    return 0
+
+
+def _command() -> str:
+    return shlex.join(["loopynet", *sys.argv[1:]])

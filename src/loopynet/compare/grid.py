@@ -1,0 +1,47 @@
+"""The cells of a comparison: every network with every setting and every seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+from loopynet.compare.cells import Cell
+from loopynet.spec import NetworkSpec, to_yaml
+from loopynet.spec.read import override, validate
+from loopynet.spec.source import parse_source
+
+
+def grid(
+    specs: Sequence[NetworkSpec],
+    vary: Mapping[str, Sequence[str]] | None = None,
+    seeds: int = 1,
+) -> list[Cell]:
+    """Return one cell for each network, setting and seed, networks outermost, seeds innermost.
+
+    Args:
+        specs: the networks. A spec's seed is the first of its seeds; the others follow it.
+        vary: the values of keys, as they stand in YAML: {"training.batch_size": ["5", "32"]}.
+        seeds: how many seeds.
+
+    Raises:
+        SpecError: a setting that makes no valid spec.
+    """
+    vary = vary or {}
+    cells = []
+    for spec in specs:
+        for values in product(*vary.values()):
+            settings = dict(zip(vary, values, strict=True))
+            changes = [f"{key}={value}" for key, value in settings.items()]
+            for seed in range(spec.training.seed, spec.training.seed + seeds):
+                changed = change_spec(spec, *changes, f"training.seed={seed}")
+                cells.append(Cell(changed, settings))
+    return cells
+
+
+def change_spec(spec: NetworkSpec, *changes: str) -> NetworkSpec:
+    """Return the spec with changes such as "training.epochs=5" made.
+
+    Raises:
+        SpecError: the result is no valid spec.
+    """
+    return validate(override(parse_source(to_yaml(spec, resolved=True), spec.name), changes))

@@ -1,0 +1,102 @@
+"""How long a training step takes, networks side by side.
+
+The seconds per epoch of separate runs depend on what else the machine does at the time. Here the
+networks take turns, so that such changes meet all of them, and the ratios can be trusted.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from loopynet.network import LoopyNet
+from loopynet.parts.optimizers import optimizers
+from loopynet.spec import NetworkSpec
+from loopynet.training.loss import loss_over_time
+from loopynet.training.module import channels_last
+
+ROUNDS = 7
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """Seconds of a training step.
+
+    Attributes:
+        batch_size: images per step.
+        device: where the steps ran.
+        threads: of torch.
+        seconds: by network, one value for each round.
+    """
+
+    batch_size: int
+    device: str
+    threads: int
+    seconds: dict[str, list[float]]
+
+    def ratio(self, one: str, other: str) -> float:
+        """Return the median over the rounds of one network's time over the other's."""
+        pairs = zip(self.seconds[one], self.seconds[other], strict=True)
+        return statistics.median(a / b for a, b in pairs)
+
+    def ratio_range(self, one: str, other: str) -> tuple[float, float]:
+        """Return the lowest and the highest of the rounds' ratios."""
+        pairs = list(zip(self.seconds[one], self.seconds[other], strict=True))
+        return min(a / b for a, b in pairs), max(a / b for a, b in pairs)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the same as JSON-able data."""
+        return asdict(self)
+
+
+def measure_step_times(
+    specs: Mapping[str, NetworkSpec], device: torch.device, rounds: int = ROUNDS
+) -> StepTimes:
+    """Time training steps on random images, the networks in turn, after a warm-up step each.
+
+    Args:
+        specs: the networks by the name that the result uses; all of one batch size.
+        device: where to run.
+        rounds: how often each is timed.
+    """
+    size = next(iter(specs.values())).training.batch_size
+    steps = {name: _step(spec, device, size) for name, spec in specs.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in specs}
+    for turn in range(rounds + 1):
+        for name, step in steps.items():
+            began = time.perf_counter()
+            step()
+            _wait(device)
+            if turn:
+                seconds[name].append(time.perf_counter() - began)
+    return StepTimes(size, str(device), torch.get_num_threads(), seconds)
+
+
+def _step(spec: NetworkSpec, device: torch.device, size: int) -> Callable[[], None]:
+    """Return a function that does one training step."""
+    torch.manual_seed(0)
+    net = LoopyNet(spec).to(device)
+    channels_last(net)
+    shape, classes = net.graph.input_shape, net.graph.output_shape[0]
+    optimizer = optimizers.call(
+        spec.training.optimizer, net.parameters(), spec.training.learning_rate
+    )
+    images = torch.randn(size, *shape, device=device)
+    labels = torch.randint(classes, (size,), device=device)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        torch.autograd.backward(loss_over_time(net(images), labels, spec.loss.steps, 0.0))
+        optimizer.step()
+
+    return step
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
