@@ -21,11 +21,14 @@ def results_page():
 
 def test_the_page_is_in_step_with_the_data(results_page):
     assert (ROOT / "docs" / "results.md").read_text(encoding="utf-8") == results_page.page()
+    text = (ROOT / "docs" / "the-paper.md").read_text(encoding="utf-8")
+    assert text == results_page.paper(text)
+    assert text.count("| holds") + text.count("| does not hold") >= 5
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_mnist_reaches_the_published_validation_accuracy(k):
-    cells = sorted((ROOT / "results").glob(f"mnist-loopy-k{k}-seed*"))
+    cells = sorted((ROOT / "results" / "mnist").glob(f"mnist-loopy-k{k}-seed*"))
     assert cells
     for cell in cells:
         results = json.loads((cell / "results.json").read_text())

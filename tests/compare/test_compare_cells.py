@@ -1,8 +1,8 @@
 import pytest
-from made_runs import made_cell, tiny
 
 from loopynet import SpecError
 from loopynet.compare import find_cells, grid
+from reference.made_runs import made_cell, tiny
 
 
 def test_a_grid_has_every_network_setting_and_seed():

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 SMALL = ("training.epochs=3", "layers.conv_1.filters=8", "layers.conv_2.filters=8",
-         "layers.conv_3.filters=8", "data.split={train: 300, validation: 40, test: 60}")  # fmt: skip
+         "layers.conv_3.filters=8", "data.split={train: 300, validation: 40, test: 60}",
+         )  # fmt: skip
 
 
 def compare(*arguments, **options):

@@ -3,12 +3,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from made_runs import made_comparison
 from scipy import stats
 
 from loopynet.compare import contrast, markdown_tables, plain_summary, summarize
 from loopynet.graph import build_graph
 from loopynet.graph.costs import costs
+from reference.made_runs import made_comparison
 
 
 def draw(seed, chance, images=40):

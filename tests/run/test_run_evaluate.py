@@ -57,3 +57,29 @@ def test_no_images_are_named():
     nothing = Images(images.pixels[:0], images.labels[:0])
     with pytest.raises(DataError, match="no images"):
         evaluate(net, nothing, preprocessing)
+
+
+def test_the_answers_to_every_image_are_kept_in_their_order():
+    right = [i % 3 == 0 for i in range(600)]  # more than one batch
+    result = evaluate(*answers(right))
+    kept = result.answers
+    assert kept.predicted.shape == (1, 600)
+    assert (kept.predicted[0] == kept.labels).tolist() == right
+    assert kept.weights.tolist() == [1] * 600
+    assert "answers" not in result.plain()
+
+
+def test_published_answers_weigh_what_their_windows_count():
+    right = [i < 105 for i in range(1_000)]
+    result = evaluate(*answers(right), protocol="published")
+    kept = result.answers
+    # Image 0 is in the first window only, images 10 to 99 in all eleven, image 109 in the last.
+    assert kept.weights.tolist() == [min(i + 1, 11, 110 - i) for i in range(110)]
+    hits = (kept.predicted[0] == kept.labels) * kept.weights
+    assert hits.sum().item() / kept.weights.sum().item() == pytest.approx(result.accuracy)
+
+
+def test_answers_are_small_in_a_file():
+    tensors = evaluate(*answers([True, False])).answers.to_tensors()
+    assert tensors["labels"].dtype == tensors["predicted"].dtype == torch.uint8
+    assert tensors["predicted"].tolist() == [[1, 0]]

@@ -92,6 +92,29 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path, stop_after):
     assert table(whole) == table(again.run)
 
 
+def test_a_run_that_was_killed_after_its_last_epoch_is_scored(tmp_path):
+    run = train(small_spec("training.epochs=2"), str(tmp_path / "run")).run
+    expected = run.read_json("results.json")
+    for name in ("results.json", "answers.safetensors", "model.safetensors"):
+        (run.path / name).unlink()
+    resume(run)
+    found = run.read_json("results.json")
+    assert found["test"] == expected["test"]
+    assert found["seconds"] == expected["seconds"]
+    assert (run.path / "answers.safetensors").is_file()
+
+
+def test_a_folder_with_nothing_but_a_config_is_a_run_that_has_not_begun(tmp_path):
+    spec = small_spec("training.epochs=1")
+    whole = train(spec, str(tmp_path / "whole")).run
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    run = RunFolder(tmp_path / "run")
+    run.write_spec(spec)
+    resume(run)
+    assert same(weights(whole), weights(run))
+    assert {p.name for p in run.path.iterdir()} == {p.name for p in whole.path.iterdir()}
+
+
 def test_a_finished_run_is_not_continued(tmp_path):
     run = train(small_spec("training.epochs=1"), str(tmp_path / "run")).run
     with pytest.raises(RunError, match="finished"):

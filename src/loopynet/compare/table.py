@@ -45,6 +45,8 @@ def remarks(summary: Summary) -> list[str]:
     said += summary.notes
     for row in summary.rows:
         said += [f"{row.label}: failed, {reason}." for reason in row.failures]
+        if row.runs and row.test_over_images is None:
+            said.append(f"{row.label}: no answers were kept: the test interval is over seeds.")
         if row.missing:
             said.append(f"{row.label}: not finished: {row.missing} of {_wanted(row)} cells.")
     return said

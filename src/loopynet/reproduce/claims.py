@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from loopynet.compare import Row, contrast
-from loopynet.compare.table import show_estimate, show_p
+from loopynet.compare.table import show_epochs, show_estimate, show_p
 from loopynet.statistics import Estimate, holm
 
 Verdict = Literal["holds", "does not hold", "undecided", "not measured"]
@@ -52,7 +52,16 @@ def above(claim: str, published: str, one: Row | None, other: Row | None) -> Cla
     difference = contrast(one, other) if one and other else None
     if difference is None:
         return Claim(claim, published, "", "not measured")
+    assert one is not None
+    assert other is not None
     shown = f"{show_estimate(difference.estimate, signed=True)} points, n = {difference.seeds}"
+    wanted = one.spec.training.epochs
+    if one.epochs != other.epochs:
+        # A network that is half trained is no opponent.
+        shown += f", after {show_epochs(one)} and {show_epochs(other)} epochs"
+        return Claim(claim, published, shown, "not measured")
+    if one.epochs != (wanted, wanted) and one.spec.training.early_stopping is None:
+        shown += f", after {show_epochs(one)} epochs"
     return Claim(
         claim,
         published,

@@ -53,9 +53,10 @@ def _base() -> NetworkSpec:
 def _with_loops(base: NetworkSpec, name: str, loops: Sequence[tuple[int, int]]) -> NetworkSpec:
     changes = [f"name={name}"]
     for source, target in loops:
-        changes.append(
-            f"loops.loop_{source}_{target}={{from: conv_{source}, to: conv_{target}, merge: sum}}"
-        )
+        # The image has fewer channels than a signal: a 1x1 convolution brings them together.
+        fit = ", fit: project" if target == 1 else ""
+        loop = f"{{from: conv_{source}, to: conv_{target}, merge: sum{fit}}}"
+        changes.append(f"loops.loop_{source}_{target}={loop}")
     return change_spec(base, *changes)
 
 
