@@ -123,8 +123,8 @@ def _curves(rows: Sequence[Row], folders: Sequence[CellFolder]) -> Markup:
     said = (
         "Each seed is a thin line; the thick line with signs is the mean of the finished runs, and "
         "the band its 95 % interval over seeds, drawn from three seeds on. All rows have the same "
-        "scale; losses far above those of first epochs are cut off. Train figures are means over an epoch, "
-        "while the weights changed."
+        "scale; losses far above those of first epochs are cut off. Train figures are means over "
+        "an epoch, while the weights changed."
     )
     parts = [paragraph(said)]
     for row in rows:
