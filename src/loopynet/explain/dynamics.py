@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -36,6 +37,8 @@ class Unroll:
 @dataclass(frozen=True)
 class Movement:
     """How far a layer's activations move from unroll t - 1 to t: |h_t - h_(t-1)| / |h_(t-1)|.
+
+    Images of which h_(t-1) is all zero are left out.
 
     Attributes:
         mean: over images.
@@ -130,7 +133,7 @@ def dynamics(
         trained=net.graph.steps,
         unrolls=tuple(_unroll(one, labels) for one in every),
         movement=movement,
-        changes=tuple(_changes(a, b, labels) for a, b in zip(answers, answers[1:], strict=False)),
+        changes=tuple(_changes(a, b, labels) for a, b in pairwise(answers)),
         last_change=_last_change(answers),
         convergence=convergence(signals, net.graph.steps),
     )
@@ -152,15 +155,17 @@ class _Trace:
             return
         if layer in self._before:
             before = self._before[layer].flatten(1)
-            size = before.norm(dim=1).clamp_min(torch.finfo(value.dtype).tiny)
+            size = before.norm(dim=1)
             moved = (value.flatten(1) - before).norm(dim=1) / size
-            self.movement.setdefault(layer, []).append(moved)
+            self.movement.setdefault(layer, []).append(moved.where(size > 0, torch.nan))
         self._before[layer] = value
         self.signals.take(layer, int(t), value)
 
 
 def _movement(values: Tensor) -> Movement:
-    return Movement(over_images(values), quantiles(values))
+    known = values[~values.isnan()]
+    mean = over_images(known) if len(known) else Estimate(float("nan"))
+    return Movement(mean, quantiles(values))
 
 
 def _unroll(logits: Tensor, labels: Tensor) -> Unroll:

@@ -30,8 +30,8 @@ def check_sample(
     """
     if evaluation and net.training:
         raise LoopyNetError(
-            f'"{net.graph.name}" is in training mode, in which the images of a batch depend on each '
-            "other; call net.eval() first"
+            f'"{net.graph.name}" is in training mode, in which the images of a batch depend on '
+            "each other; call net.eval() first"
         )
     if tuple(images.shape[1:]) != net.graph.input_shape:
         wanted = show(net.graph.input_shape)
