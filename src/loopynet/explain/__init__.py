@@ -2,5 +2,14 @@
 
 from loopynet.explain.dynamics import Dynamics, dynamics
 from loopynet.explain.jacobian import SpectralRadius, spectral_radius
+from loopynet.explain.weight_gradients import GradientParts, WeightGradient, gradients
 
-__all__ = ["Dynamics", "SpectralRadius", "dynamics", "spectral_radius"]
+__all__ = [
+    "Dynamics",
+    "GradientParts",
+    "SpectralRadius",
+    "WeightGradient",
+    "dynamics",
+    "gradients",
+    "spectral_radius",
+]

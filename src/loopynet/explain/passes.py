@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -36,17 +36,24 @@ def pass_function(net: LoopyNet, x: Tensor, t: int) -> tuple[Tensor, Callable[[T
     carry = net._initial_carry(trunk)
     for step in range(1, t + 1):
         _, carry = net._one_pass(trunk, kept, carry, step, count, None)
-    places = [(name, i, one.shape) for name, queue in carry.items() for i, one in enumerate(queue)]
+    places = [
+        (name, one.shape) for name, queue in carry.items() for one in queue if one is not None
+    ]
 
     def run(vector: Tensor) -> Tensor:
-        pieces = vector.split([shape[1:].numel() for _, _, shape in places], dim=1)
+        pieces = vector.split([shape[1:].numel() for _, shape in places], dim=1)
         queues: dict[str, tuple[Tensor, ...]] = {}
-        for (name, _, shape), piece in zip(places, pieces, strict=True):
+        for (name, shape), piece in zip(places, pieces, strict=True):
             queues[name] = (*queues.get(name, ()), piece.reshape(shape))
         _, after = net._one_pass(trunk, kept, queues, t + 1, count, None)
-        return torch.cat([one.flatten(1) for queue in after.values() for one in queue], dim=1)
+        return _joined(after)
 
-    return torch.cat([one.flatten(1) for queue in carry.values() for one in queue], dim=1), run
+    return _joined(carry), run
+
+
+def _joined(carry: Mapping[str, tuple[Tensor | None, ...]]) -> Tensor:
+    signals = [one for queue in carry.values() for one in queue if one is not None]
+    return torch.cat([one.flatten(1) for one in signals], dim=1)
 
 
 def check_pass(net: LoopyNet, t: int) -> None:
