@@ -41,7 +41,7 @@ def pass_function(net: LoopyNet, x: Tensor, t: int) -> tuple[Tensor, Callable[[T
     ]
 
     def run(vector: Tensor) -> Tensor:
-        pieces = vector.split([shape[1:].numel() for _, shape in places], dim=1)
+        pieces = torch.split(vector, [shape[1:].numel() for _, shape in places], dim=1)
         queues: dict[str, tuple[Tensor, ...]] = {}
         for (name, shape), piece in zip(places, pieces, strict=True):
             queues[name] = (*queues.get(name, ()), piece.reshape(shape))
