@@ -2,14 +2,17 @@
 
 from loopynet.explain.dynamics import Dynamics, dynamics
 from loopynet.explain.jacobian import SpectralRadius, spectral_radius
+from loopynet.explain.linearity import Linearity, linearity
 from loopynet.explain.weight_gradients import GradientParts, WeightGradient, gradients
 
 __all__ = [
     "Dynamics",
     "GradientParts",
+    "Linearity",
     "SpectralRadius",
     "WeightGradient",
     "dynamics",
     "gradients",
+    "linearity",
     "spectral_radius",
 ]
