@@ -4,6 +4,9 @@ from loopynet.explain.dynamics import Dynamics, dynamics
 from loopynet.explain.faithfulness import Faithfulness, faithfulness
 from loopynet.explain.jacobian import SpectralRadius, spectral_radius
 from loopynet.explain.linearity import Linearity, linearity
+from loopynet.explain.measure_figures import figures
+from loopynet.explain.measure_tables import markdown
+from loopynet.explain.measurements import Measurements, Sizes, measure
 from loopynet.explain.weight_gradients import GradientParts, WeightGradient, gradients
 
 __all__ = [
@@ -11,11 +14,16 @@ __all__ = [
     "Faithfulness",
     "GradientParts",
     "Linearity",
+    "Measurements",
+    "Sizes",
     "SpectralRadius",
     "WeightGradient",
     "dynamics",
     "faithfulness",
+    "figures",
     "gradients",
     "linearity",
+    "markdown",
+    "measure",
     "spectral_radius",
 ]

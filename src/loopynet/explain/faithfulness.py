@@ -167,7 +167,7 @@ def _order(values: Tensor, generator: torch.Generator) -> Tensor:
     """Return the rank [N, H * W] of each pixel: 0 for the largest; ties are broken at random."""
     flat = values.flatten(1)
     shuffled = torch.rand(flat.shape, generator=generator).to(flat.device).argsort(1)
-    order = flat.gather(1, shuffled).argsort(1, descending=True, stable=True)
+    order = flat.gather(1, shuffled).argsort(dim=1, descending=True, stable=True)
     return shuffled.gather(1, order).argsort(1)
 
 
