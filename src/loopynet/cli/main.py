@@ -277,7 +277,9 @@ def _measure(commands: Commands) -> None:
         "--beside", metavar="RUN", help="another run, the gradients of which are measured too"
     )
     parser.add_argument(
-        "--thorough", action="store_true", help="all images and five seeds for the long parts too"
+        "--thorough",
+        action="store_true",
+        help="the long parts look at more images, and at five seeds",
     )
     parser.add_argument("--out", metavar="FOLDER", help="default: measurements/ in the run folder")
     parser.add_argument(

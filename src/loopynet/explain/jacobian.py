@@ -93,7 +93,7 @@ def spectral_radius(
     images: Tensor,
     *,
     after: int | None = None,
-    iterations: int = 30,
+    iterations: int = 60,
     tolerance: float = 0.01,
     batch_size: int = 32,
     seed: int = 0,

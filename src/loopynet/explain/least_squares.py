@@ -7,15 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-RIDGE = 1e-9
-"""Added to the pixels' second moments, as a share of their mean: pixels that never vary, as in the
-corners of digits, would make them singular. Its effect on a share is far below 1e-6."""
-
 
 class Moments:
     """Sums of squares and products of pixels and responses; the bias is a pixel that is 1."""
 
-    def __init__(self) -> None:
+    def __init__(self, ridge: float) -> None:
+        self._ridge = ridge  # as a share of the mean second moment of the pixels
         self.xx = self.xy = self.yy = torch.zeros(())
 
     def add(self, x: Tensor, y: Tensor) -> None:
@@ -35,7 +32,7 @@ class Moments:
         filters = self.xy.shape[1] // count
         mine = slice(t * filters, (t + 1) * filters)
         xx, xy, number = self.xx[kept][:, kept], self.xy[kept, mine], self.xx[-1, -1]
-        ridge = RIDGE * xx.diagonal()[:-1].mean()
+        ridge = self._ridge * xx.diagonal()[:-1].mean()
         best = torch.linalg.solve(xx + ridge * torch.eye(len(kept), dtype=xx.dtype), xy)
         left = self.yy[mine] - 2 * (best * xy).sum(0) + (best * (xx @ best)).sum(0)
         spread = self.yy[mine] - self.xy[-1, mine] ** 2 / number

@@ -105,6 +105,7 @@ def linearity(
     positions: int = 64,
     batch_size: int = 64,
     bootstrap: int = 1000,
+    ridge: float = 1e-9,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Linearity:
@@ -125,6 +126,10 @@ def linearity(
         positions: in each image, the same ones in all.
         batch_size: images at a time; changes memory only.
         bootstrap: draws of held-out images.
+        ridge: added to the pixels' second moments, as a share of their mean. The default only keeps
+            pixels that never vary from making them singular; its effect on a share is below 1e-6.
+            Where pixels vary in few images, as at the border of digits, a larger one such as 1e-3
+            keeps their filters from growing wild.
         seed: of positions and draws.
         progress: told after each batch.
 
@@ -138,7 +143,7 @@ def linearity(
     found = {
         name: _layer(
             net, name, count, side, (images[:cut], images[cut:]), positions, batch_size,
-            (bootstrap, seed), progress,
+            (bootstrap, seed), ridge, progress,
         )
         for name in (_default_layers(net) if layers is None else layers)
     }  # fmt: skip
@@ -160,6 +165,7 @@ def _layer(
     positions: int,
     batch_size: int,
     chance: tuple[int, int],
+    ridge: float,
     progress: Progress | None,
 ) -> LayerLinearity:
     grid = _grid(net, name, count, positions, chance[1])
@@ -171,7 +177,7 @@ def _layer(
             "fit; give more images or positions, or fewer unrolls"
         )
     names = [f"{name}@{t}" for t in range(1, count + 1)]
-    moments = Moments()
+    moments = Moments(ridge)
     for x, y in _samples(net, parts[0], names, grid, side, batch_size, f"{name}: fit", progress):
         moments.add(x.flatten(0, 1), y.flatten(0, 1))
     fields = receptive_fields(net.graph, count)
