@@ -102,12 +102,13 @@ def _radii(found: Measurements) -> str:
         low, _, middle, _, high = radius["quantiles"]
         rows.append(
             (one["after"], one["images"], _show(mean), f"{low:.3f}, {middle:.3f}, {high:.3f}",
-             f"{100 * one['above_one']:.0f}", f"{one['growth']['mean']['mean']:.3f}", f"{norm['mean']['mean']:.2f}",
+             f"{100 * one['above_one']:.0f}", f"{one['growth']['mean']['mean']:.3f}",
+             f"{norm['mean']['mean']:.2f}",
              f"{100 * one['complex']:.0f}", f"{100 * one['negative']:.0f}",
              f"{100 * one['settled']:.0f}")
         )  # fmt: skip
-    head = ("after pass", "images", "spectral radius", "5, 50, 95 %", "above 1, %", "growth", "norm",
-            "complex, %", "negative, %", "settled, %")  # fmt: skip
+    head = ("after pass", "images", "spectral radius", "5, 50, 95 %", "above 1, %", "growth",
+            "norm", "complex, %", "negative, %", "settled, %")  # fmt: skip
     return _table(head, rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -210,13 +211,11 @@ def _untied(net: LoopyNet) -> LoopyNet | None:
 
 def _trainable(net: LoopyNet) -> LoopyNet:
     """Return a copy in training mode, as a step of training sees it; dropout rests."""
-    copy = LoopyNet(net.spec).to(next(net.parameters()))
-    copy.load_state_dict(net.state_dict())
-    copy.train()
-    for module in copy.modules():
+    ready = copy.deepcopy(net).train()
+    for module in ready.modules():
         if isinstance(module, nn.Dropout | nn.Dropout2d | nn.RReLU):
             module.eval()
-    return copy
+    return ready
 
 
 def _initial(
