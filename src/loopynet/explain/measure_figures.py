@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from loopynet.explain.measurements import Measurements
 from loopynet.statistics import Estimate
@@ -75,6 +76,7 @@ def gradient_figure(found: Measurements) -> Figure:
                 _line(place, row.unrolls, row.norms, i, kind.label)
         place.set(xlabel="unroll", yscale="log", title=name.split(".")[1])
         place.set_xticks(found.gradients[0].weights[name].unrolls)
+        place.yaxis.set_minor_formatter(NullFormatter())
     axes[0].set_ylabel("length of the part of dW")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
