@@ -30,7 +30,7 @@ def run_measure(options: argparse.Namespace) -> int:
     beside = RunFolder.open(options.beside).network() if options.beside else None
     data = load_data(net.spec.data, net.graph.input_shape, net.graph.output_shape[0])
     images = getattr(data, options.split).first(options.images)
-    sizes = Sizes(1000, 1000, 200, seeds=5) if options.thorough else None
+    sizes = Sizes(1000, 640, 128, seeds=5) if options.thorough else None
     console = terminal()
     with _bar(console) as progress:
         found = measure(

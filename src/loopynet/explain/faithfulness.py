@@ -87,7 +87,7 @@ def faithfulness(
         images: preprocessed images [N, C, H, W].
         maps: maps [N, H, W] by name; larger values come first, equal ones in a random order. The
             maps "random" and "gradient" (the largest magnitude over channels of the gradient of the
-            class probability's logarithm) are added, unless "gradient" is given.
+            class's logit, which does not vanish where the probability is 1) are added, unless "gradient" is given.
         classes: class numbers [N] to follow; the network's own answers if None.
         unrolls: how many to run; the trained number if None.
         steps: equal steps from no pixel to all of them.
@@ -151,14 +151,14 @@ def _check_maps(net: LoopyNet, images: Tensor, maps: Mapping[str, Tensor]) -> No
 def _gradient(
     net: LoopyNet, images: Tensor, classes: Tensor, unrolls: int | None, batch_size: int
 ) -> Tensor:
-    """Return the magnitude [N, H, W] of the gradient of log p(class), the largest over channels."""
+    """Return the magnitude [N, H, W] of the gradient of the logits, the largest over channels."""
     found = []
     for rows in batches(len(images), batch_size, "", None):
         with torch.enable_grad():
             x = images[rows].detach().clone().requires_grad_()
             logits = net(x, unrolls=unrolls, readout="last")
-            loss = functional.cross_entropy(logits, classes[rows], reduction="sum")
-            (gradient,) = torch.autograd.grad(loss, x)
+            score = logits.gather(1, classes[rows, None]).sum()
+            (gradient,) = torch.autograd.grad(score, x)
         found.append(gradient.abs().amax(1))
     return torch.cat(found)
 
