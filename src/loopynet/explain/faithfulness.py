@@ -85,9 +85,10 @@ def faithfulness(
     Args:
         net: the network, in evaluation mode.
         images: preprocessed images [N, C, H, W].
-        maps: maps [N, H, W] by name; larger values come first, equal ones in a random order. The
-            maps "random" and "gradient" (the largest magnitude over channels of the gradient of the
-            class's logit, which does not vanish where the probability is 1) are added, unless "gradient" is given.
+        maps: maps [N, H, W] by name; larger values come first, equal ones in a random order.
+            "random" is added, and "gradient" unless it is given: the largest magnitude over
+            channels of the gradient of the class's logit, which does not vanish where the
+            probability is 1.
         classes: class numbers [N] to follow; the network's own answers if None.
         unrolls: how many to run; the trained number if None.
         steps: equal steps from no pixel to all of them.
