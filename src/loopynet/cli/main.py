@@ -73,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
         _compare,
         _reproduce,
         _report,
+        _measure,
         _zoo,
         _import,
     ):
@@ -257,6 +258,37 @@ def _report(commands: Commands) -> None:
     text = "write a run's report.html: figures, curves, drawings and config in one file"
     parser = _command(commands, "report", text, "experiments")
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+
+
+def _measure(commands: Commands) -> None:
+    text = "measure what a run's unrolls do: dynamics, Jacobian, gradients, linearity, deletion"
+    parser = _command(commands, "measure", text, "measuring")
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    parser.add_argument(
+        "--images", type=_positive, default=1000, metavar="N", help="how many; default 1000"
+    )
+    parser.add_argument(
+        "--split", choices=("test", "validation", "train"), default="test", help="default: test"
+    )
+    parser.add_argument(
+        "--unrolls", type=_positive, metavar="K", help="unrolls to run; default as trained"
+    )
+    parser.add_argument(
+        "--beside", metavar="RUN", help="another run, the gradients of which are measured too"
+    )
+    parser.add_argument(
+        "--thorough",
+        action="store_true",
+        help="the long parts look at more images, and at five seeds",
+    )
+    parser.add_argument("--out", metavar="FOLDER", help="default: measurements/ in the run folder")
+    parser.add_argument(
+        "--note",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="a sentence for the reader of the tables; may be given again",
+    )
 
 
 def _zoo(commands: Commands) -> None:

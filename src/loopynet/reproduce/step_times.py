@@ -15,9 +15,9 @@ from typing import Any
 import torch
 
 from loopynet.network import LoopyNet
+from loopynet.network.loss import loss_over_time
 from loopynet.parts.optimizers import optimizers
 from loopynet.spec import NetworkSpec
-from loopynet.training.loss import loss_over_time
 from loopynet.training.module import channels_last
 
 ROUNDS = 7

@@ -1,6 +1,6 @@
 """Training with Lightning. Start with `train.py`; one step is in `module.py`."""
 
-from loopynet.training.loss import loss_over_time
+from loopynet.network import loss_over_time
 from loopynet.training.module import LoopyModule
 from loopynet.training.train import TrainingResult, resume, train
 

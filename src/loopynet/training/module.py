@@ -13,9 +13,9 @@ from torch.optim import Optimizer, lr_scheduler
 from torchmetrics.classification import MulticlassAccuracy
 
 from loopynet.network import LoopyNet
+from loopynet.network.loss import loss_over_time
 from loopynet.parts.optimizers import optimizers, schedules
 from loopynet.spec import TrainingSpec
-from loopynet.training.loss import loss_over_time
 
 
 class LoopyModule(lightning.LightningModule):

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from loopynet.training import loss_over_time
+from loopynet.network.loss import loss_over_time
 
 UNIFORM = torch.zeros(4, 10, dtype=torch.float64)
 LABELS = torch.tensor([0, 3, 5, 9])

@@ -1,0 +1,95 @@
+"""The command measure: what a run's unrolls do, in numbers and figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loopynet.cli.terminal import terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from loopynet.explain import Measurements
+    from loopynet.run import RunFolder
+
+
+def run_measure(options: argparse.Namespace) -> int:
+    """Measure a run."""
+    from loopynet.data import load_data
+    from loopynet.explain import Sizes, measure
+    from loopynet.run import RunFolder
+
+    run = RunFolder.open(options.run)
+    net = run.network()
+    beside = RunFolder.open(options.beside).network() if options.beside else None
+    data = load_data(net.spec.data, net.graph.input_shape, net.graph.output_shape[0])
+    images = getattr(data, options.split).first(options.images)
+    sizes = Sizes(1000, 640, 128, seeds=5) if options.thorough else None
+    console = terminal()
+    with _bar(console) as progress:
+        found = measure(
+            net,
+            run.preprocessing()(images.pixels),
+            images.labels,
+            unrolls=options.unrolls,
+            beside=beside,
+            sizes=sizes,
+            notes=tuple(options.note),
+            progress=progress,
+        )
+    return _leave(console, run, options, found)
+
+
+def _bar(console: Console) -> Any:
+    """Return a context that gives the library's progress callback, or None without a terminal."""
+    if not console.is_terminal:
+        return nullcontext(None)
+    from loopynet.cli.measuring_progress import live_progress
+
+    return live_progress(console)
+
+
+def _leave(
+    console: Console, run: RunFolder, options: argparse.Namespace, found: Measurements
+) -> int:
+    """Write data and figures, and show the tables."""
+    from rich.markdown import Markdown
+
+    from loopynet.explain import figures, markdown
+
+    folder = Path(options.out) if options.out else run.path / "measurements"
+    folder.mkdir(parents=True, exist_ok=True)
+    data = {**_made(options), **found.plain()}
+    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    (folder / "measurements.json").write_text(text, encoding="utf-8")
+    page = markdown(found)
+    (folder / "measurements.md").write_text(page, encoding="utf-8")
+    for name, figure in figures(found).items():
+        figure.savefig(folder / f"{name}.png")
+    console.print(Markdown(page) if console.is_terminal else page)
+    print(f"wrote {folder}: measurements.json, measurements.md and figures", file=sys.stderr)
+    return 0
+
+
+def _made(options: argparse.Namespace) -> dict[str, Any]:
+    """Return how the figures were made."""
+    from importlib.metadata import version
+
+    from loopynet import __version__
+
+    words = ["loopynet", "measure", Path(options.run).name, "--images", str(options.images)]
+    words += ["--unrolls", str(options.unrolls)] if options.unrolls else []
+    words += ["--beside", Path(options.beside).name] if options.beside else []
+    words += ["--thorough"] if options.thorough else []
+    words += ["--split", options.split] if options.split != "test" else []
+    return {
+        "command": shlex.join(words),
+        "split": options.split,
+        "versions": {"loopynet": __version__, "torch": version("torch")},
+    }
