@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+
+WayBack = Callable[[Tensor], Tensor]
 
 
 class Geometry(NamedTuple):
@@ -57,30 +60,50 @@ class LinearMap:
         Returns:
             [F, N, C, H, W].
         """
-        shape = self.input.shape
-        return torch.stack(
-            [
-                _input_gradient(gradient[:, f : f + 1], self.weight[f : f + 1], shape, self.geometry)
-                for f in filters
-            ]
-        )
+        parts = []
+        for f in filters:
+            back = way_back(self.weight[f : f + 1], self.input.shape, self.geometry)
+            parts.append(back(gradient[:, f : f + 1]))
+        return torch.stack(parts)
 
 
 class Affine(torch.autograd.Function):
-    """A value that was computed already, whose gradient is a folded convolution's."""
+    """A value that was computed already, with the way back to its input."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, value: Tensor, weight: Tensor, how: Geometry) -> Tensor:
+    def forward(ctx: Any, x: Tensor, value: Tensor, back: WayBack) -> Tensor:
         """Return the value."""
-        ctx.save_for_backward(weight)
-        ctx.shape, ctx.how = x.shape, how
+        ctx.back = back
         return value.view_as(value)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        """Return the gradient of the convolution's input."""
-        (weight,) = ctx.saved_tensors
-        return _input_gradient(gradients[0], weight, ctx.shape, ctx.how), None, None, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        """Return the gradient of the input."""
+        return ctx.back(gradients[0]), None, None
+
+
+def way_back(weight: Tensor, shape: torch.Size, geometry: Geometry) -> WayBack:
+    """Return what leads a gradient through a convolution to its input [N, C, H, W].
+
+    With a stride of 1 that is a convolution, too, with the filters turned around: the fastest way
+    on a CPU by far where there are few channels.
+    """
+    stride, padding, dilation, groups = geometry
+    reach = [d * (n - 1) for d, n in zip(dilation, weight.shape[2:], strict=True)]
+    sides = [r - p for r, p in zip(reach, padding, strict=True)]
+    if stride == [1, 1] and groups == 1 and min(sides) >= 0:
+        turned = weight.flip(2, 3).transpose(0, 1).contiguous()
+        return lambda gradient: functional.conv2d(gradient, turned, None, 1, sides, dilation)
+
+    def general(gradient: Tensor) -> Tensor:
+        like = gradient.new_empty(1).expand(shape)  # only its shape counts
+        result: Tensor = torch.ops.aten.convolution_backward(
+            gradient, like, weight, None, stride, padding, dilation, False, [0, 0], groups,
+            [True, False, False],
+        )[0]  # fmt: skip
+        return result
+
+    return general
 
 
 def map_convolution(args: tuple[Any, ...], options: Mapping[str, Any]) -> LinearMap | None:
@@ -110,7 +133,7 @@ def fold_batch_norm(
 
 
 def _mapped(x: Tensor, weight: Tensor, how: Geometry, value: Tensor) -> LinearMap:
-    start = Affine.apply(x, value, weight, how)  # type: ignore[no-untyped-call]
+    start = Affine.apply(x, value, way_back(weight, x.shape, how))  # type: ignore[no-untyped-call]
     return LinearMap(x, weight, how, start, start)
 
 
@@ -143,12 +166,3 @@ def _two(value: Any) -> list[int]:
     numbers = [value] if isinstance(value, int) else list(value)
     return numbers * 2 if len(numbers) == 1 else numbers
 
-
-def _input_gradient(gradient: Tensor, weight: Tensor, shape: torch.Size, how: Geometry) -> Tensor:
-    """Return the gradient [N, C, H, W] of a convolution's input."""
-    like = gradient.new_empty(1).expand(shape)
-    result: Tensor = torch.ops.aten.convolution_backward(
-        gradient, like, weight, None, how.stride, how.padding, how.dilation, False, [0, 0],
-        how.groups, [True, False, False],
-    )[0]  # fmt: skip
-    return result
