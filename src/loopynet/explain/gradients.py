@@ -29,7 +29,7 @@ from loopynet.network import Each, LoopyNet
 
 IMAGES_AT_ONCE = 16
 """Images of one forward pass: more would not fit into the cache on the way back."""
-BYTES_AT_ONCE = 4 * 2**20
+BYTES_AT_ONCE = 8 * 2**20
 """The size that the largest gradient of a batch of backward passes should have at most."""
 
 

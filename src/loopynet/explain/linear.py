@@ -64,7 +64,7 @@ class LinearMap:
         for f in filters:
             back = way_back(self.weight[f : f + 1], self.input.shape, self.geometry)
             parts.append(back(gradient[:, f : f + 1]))
-        return torch.stack(parts)
+        return parts[0][None] if len(parts) == 1 else torch.stack(parts)
 
 
 class Affine(torch.autograd.Function):
