@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loopynet.cli.reports import report_must_not_fail
 from loopynet.cli.specs import checked
 from loopynet.cli.terminal import terminal
 
@@ -173,6 +174,10 @@ def _write(document: str, file: str | None) -> None:
 
 def _report_training(console: Console, result: TrainingResult) -> int:
     path = result.run.path
+    with report_must_not_fail(path):
+        from loopynet.report import report_run
+
+        report_run(result.run)
     if result.interrupted:
         console.print(f"interrupted; the weights so far are in {path}")
         console.print(f"continue with: loopynet resume {path}")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loopynet.cli.reports import report_must_not_fail
 from loopynet.cli.specs import checked
 from loopynet.cli.terminal import terminal
 from loopynet.errors import RunError, SpecError, did_you_mean
@@ -142,11 +143,14 @@ def _leave(out: str, summary: Summary, folders: Sequence[CellFolder], page: str)
     (folder / "table.md").write_text(page, encoding="utf-8")
     text = json.dumps(plain_summary(summary), indent=2, ensure_ascii=False) + "\n"
     (folder / "comparison.json").write_text(text, encoding="utf-8")
-    report = folder / "report.html"
     console = terminal()
     console.print(Markdown(page) if console.is_terminal else page)
-    print(f"wrote {folder / 'table.md'}, {folder / 'comparison.json'} and {report}",
-          file=sys.stderr)  # fmt: skip
+    files = [folder / "table.md", folder / "comparison.json"]
+    with report_must_not_fail(folder):
+        from loopynet.report import report_comparison
+
+        files.append(report_comparison(summary, folders, folder))
+    print(f"wrote {', '.join(map(str, files))}", file=sys.stderr)
     failed = [f"{f.cell.label}, seed {f.cell.seed}" for f in folders if f.state == "failed"]
     if failed:
         raise RunError(f"{len(failed)} of {len(folders)} runs failed: {'; '.join(failed)}")

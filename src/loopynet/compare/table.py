@@ -24,10 +24,10 @@ def markdown_tables(summary: Summary, *, costs: bool = True) -> str:
         costs: show time and memory, which differ from machine to machine and from run to run.
     """
     columns = HEAD if costs else HEAD[:-2]
-    text = markdown(columns, (_cells(row)[: len(columns)] for row in summary.rows))
+    text = markdown(columns, (row_cells(row)[: len(columns)] for row in summary.rows))
     text += "".join(f"\n{sentence}\n" for sentence in remarks(summary))
     if summary.differences:
-        rows = (_difference_cells(d) for d in summary.differences)
+        rows = (difference_cells(d) for d in summary.differences)
         text += "\n" + markdown(DIFFERENCE_HEAD, rows)
     return text
 
@@ -58,7 +58,8 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def row_cells(row: Row) -> tuple[str, ...]:
+    """Return a row's line, one cell for each of `HEAD`."""
     return (
         row.label,
         str(len(row.runs)) if len(row.runs) == _wanted(row) else f"{len(row.runs)}/{_wanted(row)}",
@@ -105,7 +106,8 @@ def show_p(p: float | None) -> str:
     return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
-def _difference_cells(d: Difference) -> tuple[str, ...]:
+def difference_cells(d: Difference) -> tuple[str, ...]:
+    """Return a difference's line, one cell for each of `DIFFERENCE_HEAD`."""
     return (
         d.row,
         d.baseline,

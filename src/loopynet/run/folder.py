@@ -8,6 +8,7 @@ runs/NAME/config.yaml                the spec with every default written
          preprocessing.safetensors   mean and deviation of the training images
          data.json                   class names, and where the images came from
          environment.json            versions, commit, seed, device
+         report.html                 all this for a reader
          checkpoints/                what `loopynet resume` continues from
 """
 

@@ -1,0 +1,109 @@
+"""Tables of one run: its figures, its answers by class, where its images and it come from."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from loopynet.graph import build_graph
+from loopynet.graph.costs import costs, show_bytes
+from loopynet.page import table
+from loopynet.report.epochs import Epochs
+from loopynet.run import RunFolder
+from loopynet.spec import NetworkSpec
+
+PARTS = ("train", "validation", "test")
+
+
+def figures_table(results: Mapping[str, Any]) -> Markup:
+    """Return accuracy and loss of the kept weights."""
+    rows = [
+        (part, _percent(found["accuracy"]), f"{found['loss']:.4f}", f"{found['images']:,}")
+        for part in PARTS
+        if (found := results.get(part))
+    ]
+    head = ("images", "accuracy, %", "loss, nats", "n")
+    return table(head, rows, "Accuracy and loss of the kept weights") if rows else Markup("")
+
+
+def unrolls_table(results: Mapping[str, Any]) -> Markup:
+    """Return accuracy and loss at every unroll, of validation and test images."""
+    parts = [part for part in PARTS[1:] if results.get(part)]
+    steps = len(results[parts[0]]["accuracies"]) if parts else 0
+    if steps < 2:
+        return Markup("")
+    rows = []
+    for t in range(steps):
+        cells = [str(t + 1)]
+        for part in parts:
+            cells += [_percent(results[part]["accuracies"][t]), f"{results[part]['losses'][t]:.4f}"]
+        rows.append(cells)
+    head = ["unroll", *(f"{part} {word}" for part in parts for word in ("accuracy, %", "loss"))]
+    return table(head, rows, "Accuracy and loss at every unroll")
+
+
+def costs_table(spec: NetworkSpec, results: Mapping[str, Any], epochs: Epochs | None) -> Markup:
+    """Return what the network and its training cost."""
+    cost = costs(build_graph(spec))
+    rows = [
+        ("parameters", f"{cost.parameters:,}"),
+        ("multiply-adds per image", f"{cost.multiply_adds:,}"),
+    ]
+    if results.get("peak_bytes"):
+        rows.append(("peak memory of training", show_bytes(results["peak_bytes"])))
+    if epochs and "seconds" in epochs.columns:
+        seconds = epochs.columns["seconds"].tolist()
+        rows.append(("seconds per epoch, median", f"{statistics.median(seconds):.1f}"))
+        rows.append(("seconds of all epochs", f"{sum(seconds):.1f}"))
+    return table(("cost", "figure"), rows, "Costs")
+
+
+def classes_table(run: RunFolder) -> Markup:
+    """Return how the test images of each class were answered at the last unroll, if it was kept."""
+    if not (run.path / "answers.safetensors").is_file():
+        return Markup("")
+    answers = run.read_tensors("answers.safetensors")
+    labels = answers["labels"].numpy().astype(int)
+    predicted = answers["predicted"][-1].numpy().astype(int)
+    weights = answers["weights"].numpy().astype(float)
+    names = run.class_names()
+    counts = np.zeros((len(names), len(names)))
+    np.add.at(counts, (labels, predicted), weights)
+    rows = [_class_cells(names, i, counts, int((labels == i).sum())) for i in range(len(names))]
+    head = ("class", "right, %", "n", "most often mistaken for")
+    return table(head, rows, "Test images by class")
+
+
+def _class_cells(
+    names: tuple[str, ...], i: int, counts: np.ndarray[Any, Any], images: int
+) -> tuple[str, ...]:
+    total, right = counts[i].sum(), counts[i, i]
+    if not images:
+        return names[i], "", "0", ""
+    wrong = counts[i].copy()
+    wrong[i] = 0
+    other = int(wrong.argmax())
+    mistaken = f"{names[other]}, {100 * wrong[other] / total:.1f} %" if wrong[other] else ""
+    return names[i], f"{100 * right / total:.1f}", f"{images:,}", mistaken
+
+
+def plain_table(data: Mapping[str, Any], caption: str) -> Markup:
+    """Return plain data as a table with one line for each value: split, train: 40000."""
+    return table(("key", "value"), list(_flat(data)), caption)
+
+
+def _flat(data: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in data.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}, ")
+        elif value not in (None, [], ""):
+            shown = "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+            yield f"{above}{key}".replace("_", " "), shown
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}"
