@@ -4,8 +4,8 @@
 
 64 filters of conv_2 at each of the three unrolls of cifar10-loopy, 16 images, random weights.
 
-* obvious: for each filter and unroll a new forward pass with guided rectifiers, and `.backward()` on
-  the sum of the filter.
+* obvious: for each filter and unroll a new forward pass with guided rectifiers, and `.backward()`
+  on the sum of the filter.
 * retained: one forward pass; for each filter and unroll `torch.autograd.grad` with regard to the
   images alone, the graph kept.
 * ours: `loopynet.explain.guided_backprop`, everything in one call.

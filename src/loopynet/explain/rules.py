@@ -21,11 +21,12 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from loopynet.explain.linear import LinearMap, fold_batch_norm, map_convolution
+from loopynet.explain.folding import LinearMap, fold_batch_norm, map_convolution
 
 Rule = Literal["gradient", "guided_backprop", "deconvnet"]
 Arguments = tuple[Any, ...]
 Options = Mapping[str, Any]
+Functions = set[Callable[..., Any]]
 
 
 class Rules(TorchFunctionMode):
@@ -145,11 +146,11 @@ def _rectifies(func: Callable[..., Any], args: Arguments, options: Options) -> f
     return math.inf if high is None or func in CLAMP_MIN else float(high)
 
 
-RELU = {functional.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
-RELU6 = {functional.relu6}
-HARD_TANH = {functional.hardtanh, functional.hardtanh_}
-THRESHOLD = {functional.threshold, torch.threshold, torch.threshold_}
-CLAMP_MIN = {torch.clamp_min, torch.clamp_min_, Tensor.clamp_min, Tensor.clamp_min_}
+RELU: Functions = {functional.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
+RELU6: Functions = {functional.relu6}
+HARD_TANH: Functions = {functional.hardtanh, functional.hardtanh_}
+THRESHOLD: Functions = {functional.threshold, torch.threshold, torch.threshold_}
+CLAMP_MIN: Functions = {torch.clamp_min, torch.clamp_min_, Tensor.clamp_min, Tensor.clamp_min_}
 CLAMPS: dict[Callable[..., Any], int] = dict.fromkeys(
     {
         *HARD_TANH, *THRESHOLD, *CLAMP_MIN, torch.clamp, torch.clamp_, torch.clip, torch.clip_,
@@ -162,7 +163,7 @@ IN_PLACE_ARGUMENT: dict[Callable[..., Any], int] = {
     functional.relu: 1, functional.relu6: 1, functional.hardtanh: 3, functional.threshold: 3,
 }  # fmt: skip
 
-CHANNEL_BY_CHANNEL: set[Callable[..., Any]] = {
+CHANNEL_BY_CHANNEL: Functions = {
     functional.relu, torch.relu, functional.relu6, functional.hardtanh, functional.leaky_relu,
     functional.elu, functional.selu, functional.celu, functional.gelu, functional.silu,
     functional.mish, functional.softplus, functional.prelu, torch.prelu, torch.sigmoid,
@@ -171,4 +172,3 @@ CHANNEL_BY_CHANNEL: set[Callable[..., Any]] = {
     functional.tanhshrink, functional.threshold, torch.clamp, Tensor.clamp, Tensor.exp,
 }  # fmt: skip
 """Functions whose output at a channel depends on their input at that channel alone."""
-

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from loopynet.errors import LoopyNetError, LoopyNetWarning
+from loopynet.explain.folding import LinearMap
 from loopynet.explain.frozen import as_input, check_evaluation, frozen_copy
-from loopynet.explain.linear import LinearMap
 from loopynet.explain.rules import Rule, Rules
 from loopynet.explain.target import (
     Filters,
@@ -117,8 +117,10 @@ def _explain(
             x = x.contiguous(memory_format=torch.channels_last)
         frozen = frozen_copy(net)
         parts = [
-            _maps_of(rule, frozen, part.detach().requires_grad_(), names, filters, position, unrolls)
-            for part in x.split(IMAGES_AT_ONCE)
+            _maps_of(
+                rule, frozen, part.detach().requires_grad_(), names, filters, position, unrolls
+            )
+            for part in torch.split(x, IMAGES_AT_ONCE)
         ]
     maps = torch.cat(parts, dim=2).contiguous()  # [A, F, N, ...]
     maps = maps.squeeze(1) if isinstance(filters, int) else maps
@@ -156,7 +158,7 @@ def _maps_of(
     return torch.stack(rows)
 
 
-class _Seen(Exception):
+class _Seen(Exception):  # noqa: N818 - it is no error
     """Every activation that was asked for has been computed."""
 
 
@@ -257,7 +259,9 @@ def _lead_back(end: Tensor, x: Tensor, seeds: Tensor) -> Tensor:
         grads = torch.autograd.grad(end, x, seed, retain_graph=True, allow_unused=True)
         return torch.zeros_like(x) if grads[0] is None else grads[0]
 
-    if len(seeds) == 1:
-        return one(seeds[0])[None]
-    together: Tensor = torch.vmap(one)(seeds)
-    return together
+    if len(seeds) > 1:
+        # torch cannot batch the backward pass of every operation; what it cannot, it says so.
+        with contextlib.suppress(RuntimeError):
+            together: Tensor = torch.vmap(one)(seeds)
+            return together
+    return torch.stack([one(seed) for seed in seeds])

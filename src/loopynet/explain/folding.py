@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-
 WayBack = Callable[[Tensor], Tensor]
 
 
@@ -165,4 +164,3 @@ def _norm_arguments(
 def _two(value: Any) -> list[int]:
     numbers = [value] if isinstance(value, int) else list(value)
     return numbers * 2 if len(numbers) == 1 else numbers
-
