@@ -73,7 +73,7 @@ def test_the_published_network_at_each_unroll_with_each_norm(rule, norm):
             wanted = explained(rule, document, net, x, at, filter)
             sizes.append(wanted.abs().max().item())
             assert_close(maps[row], wanted, at)
-    assert sum(size > 1e-3 for size in sizes) > len(sizes) / 2
+    assert max(sizes) > 1e-2
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -22,7 +22,7 @@ from loopynet.explain.target import (
     Position,
     check_position,
     filter_numbers,
-    resolve,
+    names_of,
     unknown,
 )
 from loopynet.network import Each, LoopyNet
@@ -110,7 +110,7 @@ def _explain(
 ) -> Tensor:
     """Return the maps of all targets, without the dimensions that were not asked for."""
     check_evaluation(net)
-    names = [resolve(net, name) for name in ([at] if isinstance(at, str) else at)]
+    names = names_of(net, at)
     with torch.inference_mode(False), torch.enable_grad():
         x = as_input(net, images)
         if x.dim() == 4 and x.device.type == "cpu":  # convolutions of few channels are faster so

@@ -12,7 +12,7 @@ from loopynet.errors import LoopyNetError
 from loopynet.explain.backward import run_to
 from loopynet.explain.frozen import as_input, check_evaluation
 from loopynet.explain.score import Score
-from loopynet.explain.target import Filters, Position, Target, filter_numbers, resolve
+from loopynet.explain.target import Filters, Position, Target, filter_numbers, names_of
 from loopynet.network import LoopyNet
 
 IMAGES_AT_ONCE = 4
@@ -113,7 +113,7 @@ def _attribute(
 ) -> Tensor:
     """Return the maps of all targets, without the dimensions that were not asked for."""
     check_evaluation(net)
-    names = [resolve(net, name) for name in ([at] if isinstance(at, str) else at)]
+    names = names_of(net, at)
     with torch.inference_mode(False), torch.enable_grad():
         x = as_input(net, images)
         with torch.no_grad():

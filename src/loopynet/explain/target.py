@@ -32,6 +32,14 @@ class Target:
     position: Position | None = None
 
 
+def names_of(net: LoopyNet, at: str | Sequence[str]) -> list[str]:
+    """Return the names of one or several activations; raises LoopyNetError if there is none."""
+    names = [resolve(net, name) for name in ([at] if isinstance(at, str) else at)]
+    if not names:
+        raise LoopyNetError('at names no activation; write one, such as "conv_1@2"')
+    return names
+
+
 def resolve(net: LoopyNet, at: str) -> str:
     """Return an activation's own name: "logits@t" is that of the last layer."""
     layer, mark, t = at.partition("@")
@@ -84,7 +92,8 @@ def filter_numbers(filters: Filters, at: str, value: Tensor) -> list[int]:
     count = value.shape[1]
     if filters is None or isinstance(filters, slice):
         return list(range(count)[filters or slice(None)])
-    numbers = [filters] if isinstance(filters, int) else list(filters)
+    several = isinstance(filters, Sequence) and not isinstance(filters, str)
+    numbers: list[int] = list(filters) if several else [filters]  # type: ignore
     for number in numbers:
         whole = isinstance(number, int) and not isinstance(number, bool)
         if not whole or not 0 <= number < count:
