@@ -64,7 +64,7 @@ def run_explain(options: argparse.Namespace) -> int:
     if views:
         sections.append(merge_section(folder, shown, views, x))
     command = shlex.join(["loopynet", *sys.argv[1:]])
-    page = explanation(run.path.name, command, options.method, shown, sections)
+    page = explanation(run.path.resolve().name, command, options.method, shown, sections)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "explain.html").write_text(page, encoding="utf-8")
     print(f"wrote {folder / 'explain.html'} and the pictures beside it", file=sys.stderr)
@@ -83,7 +83,7 @@ def _filter_sections(
     from loopynet.page import Section
 
     layers = options.layers or default_layers(net)
-    figures: dict[str, list[Markup]] = {layer: [] for layer in layers}
+    figures: dict[str, list[Markup]] = {}
     console = terminal()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("layers", total=len(layers))
@@ -91,9 +91,9 @@ def _filter_sections(
             net, x, layers, _filters(options.filters), method=options.method,
             unrolls=options.unrolls,
         ):  # fmt: skip
-            figures[each.layer].append(write_filter(folder, shown, each))
-            done = sum(bool(found) for found in figures.values())
-            progress.update(task, completed=done, description=f"{each.layer}, {each.filter}")
+            figures.setdefault(each.layer, []).append(write_filter(folder, shown, each))
+            description = f"{each.layer}, filter {each.filter}"
+            progress.update(task, completed=len(figures), description=description)
     return [Section(layer, Markup("\n").join(parts)) for layer, parts in figures.items()]
 
 

@@ -23,8 +23,8 @@ from loopynet.page import Section, code, paragraph, picture, render_page, table
 
 METHOD_WORDS = {
     "guided_backprop": "Guided backpropagation (Springenberg et al. 2015) of the sum of the filter "
-    "over all positions: rectifiers pass gradients on that are positive, where they were open. Red "
-    "pixels raise the filter, blue ones lower it.",
+    "over all positions: rectifiers pass gradients on that are positive, where they were open. "
+    "Red: positive; blue: negative.",
     "gradient": "The derivative of the sum of the filter over all positions (Simonyan et al. "
     "2014). Red: a brighter pixel raises the filter; blue: it lowers it.",
     "deconvnet": "A deconvnet (Zeiler and Fergus 2014) from the sum of the filter over all "
@@ -79,8 +79,8 @@ def write_filter(folder: Path, shown: Shown, filter_: FilterMaps) -> Markup:
         content,
         f"What {what} looks at in {shown.words} ({', '.join(shown.labels)}): one row for each "
         f"image, with the image and the maps at {', '.join(filter_.names)}",
-        f"{what.capitalize()}. Each row has one scale for all unrolls, as wide as its largest "
-        "value; black is 0. Maps are sums over the image's channels.",
+        f"{what.capitalize()}. Each row has one scale for all unrolls, which 99 of 100 pixels "
+        "do not exceed; black is 0. Maps are sums over the image's channels.",
     )
 
 
@@ -118,7 +118,7 @@ def merge_section(folder: Path, shown: Shown, views: Mapping[str, MergeMap], x: 
     figures.append(
         table(
             ("merge", "by", "correlation", "95 % interval over images"), rows,
-            "Correlation of what the merge gives with the preprocessed image",
+            "Correlation of what the merge gives with the image, in the images shown",
         )
     )  # fmt: skip
     return Section("Merges", Markup("\n").join(figures))

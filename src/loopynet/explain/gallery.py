@@ -11,7 +11,7 @@ from torch import Tensor
 from loopynet.errors import LoopyNetError, did_you_mean
 from loopynet.explain.backward import deconvnet, gradient, guided_backprop
 from loopynet.explain.captum_methods import integrated_gradients, occlusion
-from loopynet.explain.target import Filters, activation_shapes, filter_numbers
+from loopynet.explain.target import Filters, activation_shapes, filter_numbers, resolve
 from loopynet.network import Each, LoopyNet
 
 Method = Callable[..., Tensor]
@@ -51,8 +51,14 @@ class FilterMaps:
 
     @property
     def reach(self) -> Tensor:
-        """The largest absolute value of each image's maps over all unrolls, [N]."""
-        return self.maps.abs().amax((0, 2, 3)).clamp(min=1e-12)
+        """Where the colors of each image's maps end, [N], the same at all unrolls.
+
+        That is what 99 of 100 absolute values do not exceed: the few largest would leave the others
+        dark. Where those are all 0, it is the largest value.
+        """
+        values = self.maps.abs().transpose(0, 1).flatten(1)
+        most = values.quantile(0.99, 1)
+        return torch.where(most > 0, most, values.amax(1)).clamp(min=1e-12)
 
 
 def default_layers(net: LoopyNet) -> list[str]:
@@ -79,7 +85,7 @@ def filter_maps(
     Args:
         net: the network, in evaluation mode.
         images: preprocessed images [N, C, H, W].
-        layers: layers or merges, without unrolls.
+        layers: layers or merges, without unrolls; "logits" is the last layer.
         filters: as for the method; "most active" are the four of each layer whose mean activation
             at the last unroll, over these images, is the largest.
         method: a name in METHODS.
@@ -90,6 +96,7 @@ def filter_maps(
     """
     if len(net.graph.input_shape) != 3:
         raise LoopyNetError(f'"{net.graph.name}" takes vectors, and only images can be shown')
+    layers = [resolve(net, f"{layer}@1").partition("@")[0] for layer in layers]
     times = layer_unrolls(net, layers, unrolls)
     chosen = {layer: _filters(net, images, layer, times[layer], filters, unrolls)
               for layer in layers}  # fmt: skip
