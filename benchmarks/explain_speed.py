@@ -98,42 +98,53 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--stride", type=int, default=4)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
-    net = LoopyNet.from_yaml(NETWORK).eval()
-    images = torch.randn(IMAGES, *net.graph.input_shape)
-    every, some = range(FILTERS), range(0, FILTERS, options.stride)
+def measure(net: LoopyNet, images: Tensor, rounds: int, stride: int) -> dict[str, object]:
+    """Time all three in turns; returns the rounds and the ratios."""
+    every, some = range(FILTERS), range(0, FILTERS, stride)
     scale = len(every) / len(some)
-    few = range(2)
-    wanted = obvious(net, images, few)
-    for other in (retained, ours):
-        torch.testing.assert_close(other(net, images, few), wanted, rtol=1e-3, atol=1e-4)
-    rounds = []
-    for number in range(options.rounds):
+    found = []
+    for number in range(rounds):
         times = {
             "obvious": scale * seconds(lambda: obvious(net, images, some)),
             "ours": seconds(lambda: ours(net, images, every)),
             "retained": scale * seconds(lambda: retained(net, images, some)),
         }
-        rounds.append(times)
+        found.append(times)
         print(f"round {number + 1}: " + ", ".join(f"{k} {v:.1f} s" for k, v in times.items()))
-    result = {
-        "network": NETWORK, "targets": TARGETS, "filters": FILTERS, "images": IMAGES,
-        "threads": options.threads, "filters_of_the_loops": len(some), "torch": torch.__version__,
-        "processor": platform.machine(), "rounds": rounds,
-    }  # fmt: skip
+    result: dict[str, object] = {"seconds": found}
     for loop in ("obvious", "retained"):
-        ratios = sorted(r[loop] / r["ours"] for r in rounds)
+        ratios = sorted(r[loop] / r["ours"] for r in found)
         middle, low, high = statistics.median(ratios), ratios[0], ratios[-1]
         result[f"{loop}_over_ours"] = {"median": middle, "least": low, "most": high}
         print(f"ours is {middle:.2f} times as fast as {loop} ({low:.2f} to {high:.2f})")
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--stride", type=int, default=4)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--note", default="", help="what else the machine did")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    net = LoopyNet.from_yaml(NETWORK).eval()
+    images = torch.randn(IMAGES, *net.graph.input_shape)
+    few = range(2)
+    wanted = obvious(net, images, few)
+    for other in (retained, ours):
+        torch.testing.assert_close(other(net, images, few), wanted, rtol=1e-3, atol=1e-4)
+    result = {
+        "network": NETWORK, "targets": TARGETS, "filters": FILTERS, "images": IMAGES,
+        "stride": options.stride, "torch": torch.__version__, "machine": platform.machine(),
+        "note": options.note, "threads": {},
+    }  # fmt: skip
+    for threads in options.threads:
+        torch.set_num_threads(threads)
+        print(f"{threads} threads")
+        measured = measure(net, images, options.rounds, options.stride)
+        result["threads"][str(threads)] = measured
     if options.out:
         options.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 

@@ -60,7 +60,9 @@ def merges(net: LoopyNet, images: Tensor, *, unrolls: int | None = None) -> dict
     check_evaluation(net)
     told: dict[str, Tensor] = {}
     with torch.no_grad():
-        net(as_input(net, images), unrolls=unrolls, readout=Each(), record=told.__setitem__)
+        net(
+            as_input(net, images).detach(), unrolls=unrolls, readout=Each(), record=told.__setitem__
+        )
     edges = {edge.name: edge for edge in net.graph.edges}
     found = {}
     for name, result in told.items():

@@ -38,12 +38,14 @@ def filter_figure(images: Tensor, labels: Sequence[str], shown: FilterMaps) -> F
         labels: what is written beside each.
         shown: the maps.
     """
-    maps, reach = shown.maps.detach().cpu(), shown.reach.tolist()
+    maps, reach = shown.maps.detach().cpu().numpy(), shown.reach.tolist()
     with chart_style():
         figure, axes = _grid(images, labels, ["image", *shown.names])
         for row, most in enumerate(reach):
             for column in range(len(shown.unrolls)):
-                axes[row, 1 + column].imshow(maps[column, row], SIGNED, vmin=-most, vmax=most)
+                axes[row, 1 + column].imshow(
+                    maps[column, row].numpy(), SIGNED, vmin=-most, vmax=most
+                )
             _scale(figure, axes[row, -1], SIGNED, -most, most)
     return figure
 
@@ -62,7 +64,7 @@ def merge_figure(images: Tensor, labels: Sequence[str], views: Sequence[MergeMap
         for column, view in enumerate(views, start=1):
             assert view.attention is not None
             for row, picture in enumerate(overlay(images, view.attention, low, high)):
-                axes[row, column].imshow(picture.movedim(0, -1))
+                axes[row, column].imshow(picture.movedim(0, -1).numpy())
         for row in range(len(images)):
             _scale(figure, axes[row, -1], "viridis", low, high)
     return figure
@@ -131,9 +133,9 @@ def _grid(
 def _show(axis: Axes, image: Tensor) -> None:
     """Show an original [C, H, W]: its colors, or gray."""
     if len(image) == 3:
-        axis.imshow(image.movedim(0, -1))
+        axis.imshow(image.movedim(0, -1).numpy())
     else:
-        axis.imshow(image.mean(0), "gray", vmin=0, vmax=1)
+        axis.imshow(image.mean(0).numpy(), "gray", vmin=0, vmax=1)
 
 
 def _scale(figure: Figure, axis: Axes, colors: str, low: float, high: float) -> None:
