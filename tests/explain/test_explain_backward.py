@@ -5,13 +5,13 @@ import warnings
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
 from loopynet import LoopyNet, LoopyNetError, LoopyNetWarning, NetworkSpec, load_spec
 from loopynet.explain import deconvnet, gradient, guided_backprop
-from reference.rectifiers import RULES, explained
+from reference.rectifiers import RULES, explained, has_near_ties
 from reference.strategies import documents
 from reference.values import assert_close, random_input, random_net
 
@@ -46,6 +46,7 @@ def test_every_layer_type_merge_norm_and_unroll(document, rule, tied, more, data
     unrolls = net.graph.steps + more if tied and net.graph.loops and more else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LoopyNetWarning)
+        assume(not has_near_ties(net, x, unrolls))
         trace = net.trace(x, unrolls=unrolls)
         for at in data.draw(st.sets(st.sampled_from(sorted(trace)), min_size=1, max_size=3)):
             filters = trace[at].shape[1]

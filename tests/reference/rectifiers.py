@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from loopynet import LoopyNet
 from reference import interpreter
@@ -84,3 +86,38 @@ def explained(
         return torch.zeros_like(x)
     (found,) = torch.autograd.grad(value.sum(), x, allow_unused=True)
     return torch.zeros_like(x) if found is None else found
+
+
+class NearTies(TorchFunctionMode):
+    """Notes whether a maximum was decided by a rounding error, which two programs may do unlike."""
+
+    found = False
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name.startswith("max_pool2d"):
+            self._pool(*args, **kwargs)
+        elif name == "maximum":
+            self._note((args[0] - args[1]).abs())
+        elif name == "amax" and args[0].shape[args[1]] > 1:
+            self._note(-args[0].topk(2, args[1]).values.diff(dim=args[1]))
+        return func(*args, **kwargs)
+
+    def _pool(self, x, kernel_size, stride=None, padding=0, *_, **__):
+        sides = [padding] * 2 if isinstance(padding, int) else padding
+        x = functional.pad(x, [sides[1], sides[1], sides[0], sides[0]], value=float("-inf"))
+        windows = functional.unfold(x.clamp(min=-1e9), kernel_size, stride=stride or kernel_size)
+        windows = windows.unflatten(1, (x.shape[1], -1))
+        if windows.shape[2] > 1:
+            self._note(-windows.topk(2, 2).values.diff(dim=2))
+
+    def _note(self, differences: Tensor) -> None:
+        self.found |= bool(((differences > 0) & (differences < 1e-11)).any())
+
+
+def has_near_ties(net: LoopyNet, x: Tensor, unrolls: int | None) -> bool:
+    """Say whether any maximum of a run is decided by a rounding error."""
+    with NearTies() as ties, torch.no_grad():
+        net.trace(x, unrolls=unrolls)
+    return ties.found

@@ -43,9 +43,7 @@ def filter_figure(images: Tensor, labels: Sequence[str], shown: FilterMaps) -> F
         figure, axes = _grid(images, labels, ["image", *shown.names])
         for row, most in enumerate(reach):
             for column in range(len(shown.unrolls)):
-                axes[row, 1 + column].imshow(
-                    maps[column, row].numpy(), SIGNED, vmin=-most, vmax=most
-                )
+                axes[row, 1 + column].imshow(maps[column, row], SIGNED, vmin=-most, vmax=most)
             _scale(figure, axes[row, -1], SIGNED, -most, most)
     return figure
 
