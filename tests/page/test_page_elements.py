@@ -51,6 +51,12 @@ def test_a_table_scrolls_in_a_box_that_has_a_name():
     assert '<th scope="row">n</th>' in html
 
 
+def test_the_heads_of_names_stand_above_them():
+    html = table(["unroll", "loss"], [["1", "0.5"], ["2", "0.25"]])
+    assert '<th scope="col">unroll</th>' in html
+    assert '<th scope="row">1</th>' in html
+
+
 def test_a_row_that_is_too_long_or_too_short_is_a_mistake():
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="2 cells"):
         table(["a", "b"], [["1", "2", "3"]])

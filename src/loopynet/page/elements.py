@@ -47,14 +47,19 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = 
     Args:
         head: the headings of the columns.
         rows: the cells; the first of each names its row. Figures stand to the right.
-        caption: a sentence above it, which is the name of the box for screen readers.
+        caption: a line above it, which is the name of the box for screen readers.
+
+    Raises:
+        ValueError: a row has more or fewer cells than the head.
     """
     lines = [[cell if isinstance(cell, str) else str(cell) for cell in row] for row in rows]
-    numeric = [_is_numeric([line[i] for line in lines]) for i in range(len(head))]
+    if any(len(line) != len(head) for line in lines):
+        raise ValueError(f"a row has not the {len(head)} cells of the head")
+    numeric = [i > 0 and _is_numeric([line[i] for line in lines]) for i in range(len(head))]
     top = _row(zip(["th"] * len(head), head, numeric, strict=True), ' scope="col"')
     kinds = ["th", *["td"] * (len(head) - 1)]
     below = Markup("\n").join(
-        _row(zip(kinds, line, [False, *numeric[1:]], strict=True), ' scope="row"') for line in lines
+        _row(zip(kinds, line, numeric, strict=True), ' scope="row"') for line in lines
     )
     above = Markup("<caption>{}</caption>").format(caption) if caption else ""
     return Markup(

@@ -48,7 +48,7 @@ def drawing(svg: str, alt: str, caption: str = "") -> Markup:
 
 
 def side_by_side(*figures: Markup) -> Markup:
-    """Return figures beside each other, and below each other where there is no room."""
+    """Return figures and tables beside each other, and below each other where there is no room."""
     return Markup('<div class="side-by-side">{}</div>').format(Markup("\n").join(figures))
 
 

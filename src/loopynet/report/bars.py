@@ -51,8 +51,9 @@ def _unrolls(
         f"{label}: {', '.join(f'{100 * share:.1f} %' for share in shares)}"
         for label, shares in rows
     )
-    return chart(figure, f"{part.capitalize()} accuracy at each unroll. {said}.",
-                 f"{part.capitalize()} accuracy by unroll")  # fmt: skip
+    title = f"{part.capitalize()} accuracy by unroll"
+    whose = f": {rows[0][0]}" if alone and rows[0][0] != part else ""
+    return chart(figure, f"{title}. {said}.", title + whose)
 
 
 def bars(title: str, unit: str, rows: Sequence[tuple[str, float]]) -> Markup:

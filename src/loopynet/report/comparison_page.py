@@ -89,13 +89,15 @@ def _claims(summary: Summary) -> Markup:
 
 def _results(summary: Summary) -> Markup:
     rows = table(HEAD, map(row_cells, summary.rows), "Networks and settings")
-    return rows + bullets(remarks(summary))
+    first, *others = remarks(summary)
+    return rows + paragraph(first) + bullets(others)
 
 
 def _differences(summary: Summary) -> Markup:
     if not summary.differences:
         return Markup("")
-    return table(DIFFERENCE_HEAD, map(difference_cells, summary.differences), "Differences")
+    said = "Against the baseline, on the same images and seeds"
+    return table(DIFFERENCE_HEAD, map(difference_cells, summary.differences), said)
 
 
 def _unrolls(rows: Sequence[Row]) -> Markup:
@@ -109,7 +111,7 @@ def _unrolls(rows: Sequence[Row]) -> Markup:
     ]
     head = ("network", *(str(t) for t in range(1, steps + 1)))
     figures = table(head, cells, "Test accuracy at each unroll in percent, means over seeds")
-    return side_by_side(*unroll_charts(looped, "test")) + figures
+    return side_by_side(*unroll_charts(looped, "test"), figures)
 
 
 def _curves(rows: Sequence[Row], folders: Sequence[CellFolder]) -> Markup:
@@ -121,8 +123,8 @@ def _curves(rows: Sequence[Row], folders: Sequence[CellFolder]) -> Markup:
     said = (
         "Each seed is a thin line; the thick line with signs is the mean of the finished runs, and "
         "the band its 95 % interval over seeds, drawn from three seeds on. All rows have the same "
-        "scale; losses far above the others are cut off. Train figures are means over an epoch, "
-        "while the weights changed."
+        "scale; losses far above those of first epochs are cut off. Train figures are means over "
+        "an epoch, while the weights changed."
     )
     parts = [paragraph(said)]
     for row in rows:

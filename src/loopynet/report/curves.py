@@ -38,7 +38,7 @@ class Look:
 def look(runs: Sequence[Epochs], figures: Figures) -> Look | None:
     """Return how to draw these runs; None if none has such figures.
 
-    A loss that grew without bounds is cut off: it would hide all the others.
+    A loss beyond three times that of a usual first epoch is cut off: it would hide all the others.
     """
     known = [
         c for run in runs for p in PARTS if (c := run.columns.get(f"{p}_{figures}")) is not None
@@ -47,7 +47,9 @@ def look(runs: Sequence[Epochs], figures: Figures) -> Look | None:
         return None
     values = np.concatenate(known)
     values = values[~np.isnan(values)]
-    high = min(values.max(), 8 * np.median(values)) if figures == "loss" else values.max()
+    high = values.max()
+    if figures == "loss":
+        high = min(high, 3 * np.nanmedian([column[0] for column in known]))
     low = values.min()
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
     scale = 100 if figures == "accuracy" else 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,8 @@ def _unrolls(results: Mapping[str, Any]) -> Markup:
     rows = unrolls_table(results)
     if not rows:
         return Markup("")
-    return side_by_side(*unroll_charts([("test", results["test"]["accuracies"])], "test")) + rows
+    charts = unroll_charts([("test", results["test"]["accuracies"])], "test")
+    return side_by_side(*charts, rows)
 
 
 def _data(run: RunFolder) -> Markup:
@@ -123,9 +124,14 @@ def _environment(environment: Mapping[str, Any]) -> Markup:
     if not environment:
         return Markup("")
     rest = {key: value for key, value in environment.items() if key != "command"}
-    command = environment.get("command")
-    typed = code(shlex.join(command)) if command else Markup("")
+    typed = code(_command(environment["command"])) if environment.get("command") else Markup("")
     return typed + details("Versions and machine", plain_table(rest, "Environment"))
+
+
+def _command(words: Sequence[str]) -> str:
+    """Return a run's command; `python -m loopynet` is known by the name of its file."""
+    program = ["python", "-m", "loopynet"] if words[0] == "__main__.py" else [words[0]]
+    return shlex.join([*program, *words[1:]])
 
 
 def _json(run: RunFolder, name: str) -> dict[str, Any]:

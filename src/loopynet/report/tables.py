@@ -59,7 +59,7 @@ def costs_table(spec: NetworkSpec, results: Mapping[str, Any], epochs: Epochs | 
         seconds = epochs.columns["seconds"].tolist()
         rows.append(("seconds per epoch, median", f"{statistics.median(seconds):.1f}"))
         rows.append(("seconds of all epochs", f"{sum(seconds):.1f}"))
-    return table(("cost", "figure"), rows, "Costs")
+    return table(("cost", "figure"), rows, "Of the network and of its training")
 
 
 def classes_table(run: RunFolder) -> Markup:
