@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from loopynet import __version__
+from loopynet.cli.explaining import add_arguments
 from loopynet.errors import LoopyNetError
 
 SPEC_HELP = "a zoo entry's name (see `loopynet zoo`) or a YAML file"
@@ -66,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
         _resume,
         _evaluate,
         _predict,
+        _explain,
         _describe,
         _draw,
         _check,
@@ -149,6 +151,14 @@ def _predict(commands: Commands) -> None:
     parser.add_argument("--top", type=_positive, default=3, help="classes to show; default 3")
     _unrolls(parser)
     parser.add_argument("--each", action="store_true", help="show every unroll, not only the last")
+
+
+def _explain(commands: Commands) -> None:
+    text = "show what a run's filters and loops look at, unroll by unroll"
+    parser = _command(commands, "explain", text, "explaining")
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    add_arguments(parser)
+    _unrolls(parser)
 
 
 def _describe(commands: Commands) -> None:

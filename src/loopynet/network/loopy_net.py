@@ -109,7 +109,8 @@ class LoopyNet(nn.Module):
                 beyond the trained number are normalized as the last trained one is (a warning says
                 so once).
             readout: Last() or Each(), or the YAML's word for it; the spec's if None.
-            record: called with the name ("conv_1@2") and value of every activation.
+            record: called with the name ("conv_1@2") and value of every activation. A merge tells
+                its two terms too: "feedback.forward@2" and "feedback.signal@2".
 
         Returns:
             Logits [N, classes], or [unrolls, N, classes] with Each().
@@ -178,6 +179,8 @@ class LoopyNet(nn.Module):
             for edge in self.graph.edges_into(name):
                 signal = arriving.get(edge.name) if edge.kind == "loop" else kept[edge.name]
                 if signal is not None:
+                    _tell(record, f"{edge.name}.forward", t, x)
+                    _tell(record, f"{edge.name}.signal", t, signal)
                     x = self._at(self.merges, edge.name, self._merge_section(edge), t)(x, signal)
                     _tell(record, edge.name, t, x)
             x = self._at(self.layers, name, self.graph.section_of(name), t)(x, t)
@@ -217,9 +220,9 @@ class LoopyNet(nn.Module):
             x: inputs [N, *graph.input_shape].
             unrolls: as for a call.
         """
-        activations: dict[str, Tensor] = {}
-        self(x, unrolls=unrolls, readout=Each(), record=activations.__setitem__)
-        return activations
+        told: dict[str, Tensor] = {}
+        self(x, unrolls=unrolls, readout=Each(), record=told.__setitem__)
+        return {name: value for name, value in told.items() if "." not in name}  # no merge's terms
 
     def untie(self) -> LoopyNet:
         """Return an untied network with the same values: each unroll gets copies of its own.
