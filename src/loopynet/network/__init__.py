@@ -2,5 +2,16 @@
 
 from loopynet.network.loopy_net import LoopyNet
 from loopynet.network.readout import Each, Last, Readout
+from loopynet.network.stopping import Agreed, Confident, Converged, Outcome, Stop
 
-__all__ = ["Each", "Last", "LoopyNet", "Readout"]
+__all__ = [
+    "Agreed",
+    "Confident",
+    "Converged",
+    "Each",
+    "Last",
+    "LoopyNet",
+    "Outcome",
+    "Readout",
+    "Stop",
+]
