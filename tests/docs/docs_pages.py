@@ -15,10 +15,11 @@ from loopynet.parts.layers import layer_types
 from loopynet.parts.merges import merges
 from loopynet.parts.optimizers import optimizers, schedules
 from loopynet.parts.registry import Registry
+from loopynet.parts.unrollings import unrollings
 
 ALL_REGISTRIES: tuple[Registry[Any], ...] = (
     layer_types, merges, activations, initializers, optimizers, schedules, gradients,
-    solvers, DATASETS,
+    solvers, unrollings, DATASETS,
 )  # fmt: skip
 
 ROOT = Path(__file__).parents[2]

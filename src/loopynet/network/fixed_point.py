@@ -117,8 +117,9 @@ def solve(f: Map, z: Tensor, tolerance: float, max_steps: int, solver: Solver) -
 
 def relative_residual(z: Tensor, fz: Tensor) -> Tensor:
     """Return ||f(z) - z|| / ||f(z)|| of each sample [N]."""
-    change = torch.linalg.vector_norm(fz - z, dim=1)
-    return change / torch.linalg.vector_norm(fz, dim=1).clamp_min(torch.finfo(z.dtype).tiny)
+    change, size = torch.linalg.vector_norm(torch.stack((fz - z, fz)), dim=2)
+    relative: Tensor = change / size.clamp_min(torch.finfo(z.dtype).tiny)
+    return relative
 
 
 def _first_passes(

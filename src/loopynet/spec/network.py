@@ -116,6 +116,17 @@ class NetworkSpec(SpecModel):
         raise located_errors({("training", "gradient"): text})
 
     @model_validator(mode="after")
+    def _varied_unrolls_are_possible(self) -> NetworkSpec:
+        name = self.training.unrolls.name
+        if name != "fixed" and self.unroll.until == "converged":
+            text = f"{name} does not go with unroll.until: converged; write fixed"
+            raise located_errors({("training", "unrolls"): text})
+        if name != "fixed" and isinstance(self.loss.steps, tuple):
+            text = f"has a weight for each unroll, and training.unrolls: {name} varies their number"
+            raise located_errors({("loss", "steps"): f"{text}; write last or all"})
+        return self
+
+    @model_validator(mode="after")
     def _converged_has_one_answer(self) -> NetworkSpec:
         if self.unroll.until == "converged" and self.readout == "each":
             text = "has unrolls of no fixed number with unroll.until: converged; write last"

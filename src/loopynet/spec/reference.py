@@ -25,6 +25,7 @@ from loopynet.parts.names import NameFrom
 from loopynet.parts.norms import NormSpec
 from loopynet.parts.optimizers import optimizers, schedules
 from loopynet.parts.shape import LARGEST
+from loopynet.parts.unrollings import unrollings
 from loopynet.spec.augmentation import Augmentation
 from loopynet.spec.data import DataSpec, Split
 from loopynet.spec.network import InputSpec, NetworkSpec
@@ -77,6 +78,7 @@ def reference_markdown() -> str:
         _functions("## Schedules", schedules),
         _functions("## Gradients", gradients),
         _functions("## Solvers", solvers),
+        _functions("## Unrollings", unrollings),
         "## Augmentation\n\nEntries of `training.augmentation`, applied in the order written.",
         *(_model(f"### {kind.model_fields['type'].default}", kind) for kind in augmentations),
     ]

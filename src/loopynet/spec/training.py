@@ -11,6 +11,7 @@ from loopynet.parts.gradients import Gradient
 from loopynet.parts.model import located_errors
 from loopynet.parts.optimizers import Optimizer, Schedule
 from loopynet.parts.shape import Count
+from loopynet.parts.unrollings import Unrolling
 from loopynet.spec.augmentation import Augmentation
 from loopynet.spec.base import SpecModel
 
@@ -63,6 +64,9 @@ class TrainingSpec(SpecModel):
     )
     gradient: Gradient = Field(
         Choice("full"), description="through which unrolls the gradient goes, and how"
+    )
+    unrolls: Unrolling = Field(
+        Choice("fixed"), description="how many unrolls a training step runs; evaluation runs all"
     )
     gradient_clip_norm: Annotated[float, Field(gt=0)] | None = Field(
         None, description="largest norm of the whole gradient"
