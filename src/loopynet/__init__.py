@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from loopynet.errors import DataError, LoopyNetError, LoopyNetWarning, RunError, SpecError
     from loopynet.graph import build_graph
-    from loopynet.network import Each, Last, LoopyNet
+    from loopynet.modules.gradient import Full, Implicit, Phantom, Recompute, Truncated
+    from loopynet.modules.solvers import Anderson, Broyden, Damped, Plain
+    from loopynet.network import Agreed, Confident, Converged, Each, Last, LoopyNet, Outcome
     from loopynet.parts.layers import (
         Conv2d,
         ConvTranspose2d,
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "errors": ("DataError", "LoopyNetError", "LoopyNetWarning", "RunError", "SpecError"),
     "graph": ("build_graph",),
-    "network": ("Each", "Last", "LoopyNet"),
+    "modules.gradient": ("Full", "Implicit", "Phantom", "Recompute", "Truncated"),
+    "modules.solvers": ("Anderson", "Broyden", "Damped", "Plain"),
+    "network": ("Agreed", "Confident", "Converged", "Each", "Last", "LoopyNet", "Outcome"),
     "parts.layers": (
         "Conv2d",
         "ConvTranspose2d",
@@ -50,14 +54,22 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __version__ = "0.1.0.dev0"
 __all__ = [
+    "Agreed",
+    "Anderson",
+    "Broyden",
+    "Confident",
     "Conv2d",
     "ConvTranspose2d",
+    "Converged",
+    "Damped",
     "DataError",
     "Dense",
     "Dropout",
     "Each",
+    "Full",
     "GlobalPool",
     "Identity",
+    "Implicit",
     "Last",
     "Loop",
     "LoopyNet",
@@ -66,10 +78,15 @@ __all__ = [
     "Maxout",
     "NetworkSpec",
     "Norm",
+    "Outcome",
+    "Phantom",
+    "Plain",
     "Pool2d",
+    "Recompute",
     "RunError",
     "Skip",
     "SpecError",
+    "Truncated",
     "Upsample",
     "build_graph",
     "load_spec",

@@ -9,14 +9,17 @@ from typing import Any
 
 from loopynet.data.sources import DATASETS
 from loopynet.parts.activations import activations
+from loopynet.parts.gradients import gradients, solvers
 from loopynet.parts.initializers import initializers
 from loopynet.parts.layers import layer_types
 from loopynet.parts.merges import merges
 from loopynet.parts.optimizers import optimizers, schedules
 from loopynet.parts.registry import Registry
+from loopynet.parts.unrollings import unrollings
 
 ALL_REGISTRIES: tuple[Registry[Any], ...] = (
-    layer_types, merges, activations, initializers, optimizers, schedules, DATASETS,
+    layer_types, merges, activations, initializers, optimizers, schedules, gradients,
+    solvers, unrollings, DATASETS,
 )  # fmt: skip
 
 ROOT = Path(__file__).parents[2]

@@ -17,6 +17,8 @@ from loopynet.cli.terminal import terminal
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from loopynet.data import Images, Preprocessing
+    from loopynet.network import LoopyNet
     from loopynet.run import Evaluation
     from loopynet.training import TrainingResult
 
@@ -58,7 +60,29 @@ def run_evaluate(options: argparse.Namespace) -> int:
     protocol = options.protocol or net.spec.training.protocol
     result = evaluate(net, images, run.preprocessing(), options.unrolls, best_device(), protocol)
     _print_evaluation(terminal(), options.split, result, each=options.each)
+    if options.early_exit or options.stop:
+        _print_exits(net, images, run.preprocessing(), options)
     return 0
+
+
+def _print_exits(
+    net: LoopyNet, images: Images, preprocessing: Preprocessing, options: argparse.Namespace
+) -> None:
+    """Print the curve of accuracy against mean unrolls, and timed runs of the rules asked for."""
+    from rich.table import Table
+
+    from loopynet.run import best_device, evaluate_exit, exit_curve, parse_rule, show_rule
+
+    rules = [parse_rule(text) for text in options.stop]
+    device = best_device()
+    table = Table("stop", "mean unrolls", "accuracy", "seconds")
+    curve = exit_curve(net, images, preprocessing, options.unrolls, device)
+    timed = [evaluate_exit(net, images, preprocessing, r, device) for r in (None, *rules) if rules]
+    for point in [*(curve if options.early_exit else ()), *timed]:
+        seconds = "" if point.seconds is None else f"{point.seconds:.2f}"
+        accuracy = f"{100 * point.accuracy:.2f} %"
+        table.add_row(show_rule(point.rule), f"{point.mean_unrolls:.2f}", accuracy, seconds)
+    terminal().print(table)
 
 
 def run_predict(options: argparse.Namespace) -> int:

@@ -141,6 +141,18 @@ def _evaluate(commands: Commands) -> None:
     )
     _unrolls(parser)
     parser.add_argument("--each", action="store_true", help="show every unroll, not only the last")
+    parser.add_argument(
+        "--early-exit",
+        action="store_true",
+        help="show accuracy against mean unrolls if images stop when the network is sure",
+    )
+    parser.add_argument(
+        "--stop",
+        metavar="RULE",
+        nargs="+",
+        default=[],
+        help="run and time a stopping rule: confident=0.9, agreed=2 or converged=0.001",
+    )
 
 
 def _predict(commands: Commands) -> None:

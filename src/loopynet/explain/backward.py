@@ -25,6 +25,7 @@ from loopynet.explain.target import (
     names_of,
     unknown,
 )
+from loopynet.modules.gradient import Full
 from loopynet.network import Each, LoopyNet
 
 IMAGES_AT_ONCE = 16
@@ -195,7 +196,8 @@ def run_to(
                 raise _Seen
 
     with contextlib.suppress(_Seen), rules or contextlib.nullcontext():
-        net(x.clone(), unrolls=unrolls, readout=Each(), record=record)
+        steps = unrolls or net.graph.steps
+        net(x.clone(), unrolls=steps, readout=Each(), gradient=Full(), record=record)
     if missing:
         raise unknown(net, next(n for n in names if n in missing), known, unrolls)
     return found

@@ -119,7 +119,9 @@ def dynamics(
     logits, moved, signals = [], [], []
     for rows in batches(len(images), batch_size, "dynamics", progress):
         trace = _Trace(net)
-        logits.append(net(images[rows], unrolls=unrolls, readout=Each(), record=trace))
+        logits.append(
+            net(images[rows], unrolls=unrolls or net.graph.steps, readout=Each(), record=trace)
+        )
         moved.append(trace.movement)
         signals.append(trace.signals.figures())
     every = torch.cat(logits, dim=1)  # [k, N, classes]

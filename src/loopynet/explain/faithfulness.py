@@ -18,6 +18,7 @@ from torch.nn import functional
 from loopynet.errors import LoopyNetError
 from loopynet.explain.intervals import over_images
 from loopynet.explain.sample import Progress, batches, check_sample
+from loopynet.modules.gradient import Full
 from loopynet.network import LoopyNet
 from loopynet.parts.shape import show
 from loopynet.statistics import Estimate
@@ -107,7 +108,9 @@ def faithfulness(
     answers = []
     with torch.no_grad():
         for rows in batches(len(images), batch_size, "", None):
-            answers.append(net(images[rows], unrolls=unrolls, readout="last").argmax(1))
+            answers.append(
+                net(images[rows], unrolls=unrolls or net.graph.steps, readout="last").argmax(1)
+            )
     followed = torch.cat(answers) if classes is None else classes
     generator = torch.Generator().manual_seed(seed)
     kinds = dict(maps)
@@ -157,7 +160,8 @@ def _gradient(
     for rows in batches(len(images), batch_size, "", None):
         with torch.enable_grad():
             x = images[rows].detach().clone().requires_grad_()
-            logits = net(x, unrolls=unrolls, readout="last")
+            steps = unrolls or net.graph.steps
+            logits = net(x, unrolls=steps, readout="last", gradient=Full())
             score = logits.gather(1, classes[rows, None]).sum()
             (gradient,) = torch.autograd.grad(score, x)
         found.append(gradient.abs().amax(1))
@@ -204,7 +208,7 @@ def _curves(
         for i in range(steps + 1):
             first = (ranks[rows] < round(pixels * i / steps)).reshape(len(x), 1, *x.shape[2:])
             for kind, mixed in enumerate((nothing.where(first, x), x.where(first, nothing))):
-                logits = net(mixed, unrolls=unrolls, readout="last")
+                logits = net(mixed, unrolls=unrolls or net.graph.steps, readout="last")
                 chosen = logits.softmax(1).gather(1, classes[rows, None])
                 found[kind, rows, i] = chosen.squeeze(1).double().cpu()
     return found

@@ -136,7 +136,7 @@ def _filters(
     at = f"{layer}@{times[-1]}"
     with torch.no_grad():
         told: dict[str, Tensor] = {}
-        net(images, unrolls=unrolls, readout=Each(), record=told.__setitem__)
+        net(images, unrolls=unrolls or net.graph.steps, readout=Each(), record=told.__setitem__)
     value = told[at]
     if isinstance(filters, str):
         means = value.flatten(2).mean((0, 2)) if value.dim() > 2 else value.mean(0)

@@ -61,7 +61,10 @@ def merges(net: LoopyNet, images: Tensor, *, unrolls: int | None = None) -> dict
     told: dict[str, Tensor] = {}
     with torch.no_grad():
         net(
-            as_input(net, images).detach(), unrolls=unrolls, readout=Each(), record=told.__setitem__
+            as_input(net, images).detach(),
+            unrolls=unrolls or net.graph.steps,
+            readout=Each(),
+            record=told.__setitem__,
         )
     edges = {edge.name: edge for edge in net.graph.edges}
     found = {}

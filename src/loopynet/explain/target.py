@@ -59,7 +59,7 @@ def activation_shapes(net: LoopyNet, unrolls: int | None = None) -> dict[str, tu
     with torch.no_grad():
         zeros = like.new_zeros((1, *net.graph.input_shape))
         shapes: dict[str, tuple[int, ...]] = {}
-        net(zeros, unrolls=unrolls, readout=Each(),
+        net(zeros, unrolls=unrolls or net.graph.steps, readout=Each(),
             record=lambda name, value: shapes.update({name: tuple(value.shape[1:])}))  # fmt: skip
     return shapes
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from loopynet.errors import LoopyNetError
 from loopynet.explain.intervals import over_images
 from loopynet.explain.sample import Progress, batches, check_sample
+from loopynet.modules.gradient import Full
 from loopynet.network import LoopyNet, loss_over_time
 from loopynet.statistics import Estimate
 
@@ -127,7 +128,8 @@ def _check_loops_and_chance(net: LoopyNet) -> None:
 
 def _parts(net: LoopyNet, x: Tensor, labels: Tensor) -> Parts:
     """Return the gradients of an untied network's copies, by the tied name and the unroll."""
-    logits = net(x)  # [N, classes], or [unrolls, N, classes]
+    # [N, classes], or [unrolls, N, classes]
+    logits = net(x, unrolls=net.graph.steps, gradient=Full())
     loss = loss_over_time(logits, labels, net.spec.loss.steps)
     named = dict(net.named_parameters())
     body = {key: p for key, p in named.items() if not _in_head(net, key)}
@@ -193,7 +195,9 @@ def _tied_name(key: str) -> tuple[str, int]:
 def _check_sums(parts: Parts, tied: LoopyNet, x: Tensor, labels: Tensor) -> None:
     """Raise LoopyNetError unless the parts sum to the tied network's own gradient."""
     named = dict(tied.named_parameters())
-    loss = loss_over_time(tied(x), labels, tied.spec.loss.steps)
+    loss = loss_over_time(
+        tied(x, unrolls=tied.graph.steps, gradient=Full()), labels, tied.spec.loss.steps
+    )
     wholes = torch.autograd.grad(loss, list(named.values()), materialize_grads=True)
     for (key, parameter), whole in zip(named.items(), wholes, strict=True):
         if key not in parts or not parameter.numel():

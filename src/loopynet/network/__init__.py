@@ -3,5 +3,17 @@
 from loopynet.network.loopy_net import LoopyNet
 from loopynet.network.loss import loss_over_time
 from loopynet.network.readout import Each, Last, Readout
+from loopynet.network.stopping import Agreed, Confident, Converged, Outcome, Stop
 
-__all__ = ["Each", "Last", "LoopyNet", "Readout", "loss_over_time"]
+__all__ = [
+    "Agreed",
+    "Confident",
+    "Converged",
+    "Each",
+    "Last",
+    "LoopyNet",
+    "Outcome",
+    "Readout",
+    "Stop",
+    "loss_over_time",
+]

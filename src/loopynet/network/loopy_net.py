@@ -14,17 +14,22 @@ from torch.fx import Proxy
 from loopynet.errors import LoopyNetError, LoopyNetWarning
 from loopynet.graph import Edge, Graph, build_graph, check_memory
 from loopynet.graph.nodes import INPUT, Section
+from loopynet.modules.gradient import Full, Gradient, Implicit, Phantom, Recompute, Truncated
+from loopynet.network.carry import Carry
+from loopynet.network.early_exit import exit_early
 from loopynet.network.edge import Fit, Merge, initial_signal
+from loopynet.network.fixed_point import run_to_convergence
 from loopynet.network.layer import Layer
-from loopynet.network.readout import Each, Readout, as_readout
+from loopynet.network.readout import Each, Last, Readout, as_readout
+from loopynet.network.stopping import Converged, Outcome, Stop
 from loopynet.network.weights import load_weights
+from loopynet.parts.gradients import gradients, solvers
 from loopynet.parts.shape import show
 from loopynet.spec import NetworkSpec, read_spec
 from loopynet.spec.read import validate
 from loopynet.zoo import load_source
 
 if TYPE_CHECKING:
-    Carry = Mapping[str, tuple[Tensor | None, ...]]
     Kept = dict[str, Tensor]
     Record = Callable[[str, Tensor], None]
 
@@ -99,6 +104,8 @@ class LoopyNet(nn.Module):
         *,
         unrolls: int | None = None,
         readout: Readout | Literal["last", "each"] | None = None,
+        gradient: Gradient | None = None,
+        stop: Stop | None = None,
         record: Record | None = None,
     ) -> Tensor:
         """Run the network.
@@ -109,6 +116,10 @@ class LoopyNet(nn.Module):
                 beyond the trained number are normalized as the last trained one is (a warning says
                 so once).
             readout: Last() or Each(), or the YAML's word for it; the spec's if None.
+            gradient: Full(), Truncated(n), Recompute(), Implicit() or Phantom(); the spec's
+                `training.gradient` if None.
+            stop: Converged(), Confident() or Agreed(): when a sample has had enough unrolls. If
+                None, the spec's `unroll.until`, unless `unrolls` is given.
             record: called with the name ("conv_1@2") and value of every activation. A merge tells
                 its two terms too: "feedback.forward@2" and "feedback.signal@2".
 
@@ -116,22 +127,98 @@ class LoopyNet(nn.Module):
             Logits [N, classes], or [unrolls, N, classes] with Each().
 
         Raises:
-            LoopyNetError: an input of the wrong shape, or an impossible number of unrolls.
+            LoopyNetError: an input of the wrong shape, an impossible number of unrolls, or parts
+                that do not go together.
         """
         if isinstance(x, Proxy):  # torch.fx traces, and hands over every argument as a proxy
-            unrolls = readout = record = None
+            unrolls = readout = gradient = stop = record = None
         else:
             self._check_input(x)
+        if stop is None and unrolls is None:
+            stop = self.stop
+        if stop is not None:
+            if record is not None:
+                raise LoopyNetError(
+                    "a stopping rule runs no fixed passes to record: write unrolls=k"
+                )
+            return self.run(x, stop, unrolls=unrolls, readout=readout, gradient=gradient).logits
+        mode = self._mode(gradient)
         count = self._check_unrolls(unrolls)
         chosen = as_readout(readout or self.graph.readout)
         x, kept = self._run_trunk(x, record)
         carry = self._initial_carry(x)
         logits = []
         for t in range(1, count + 1):
-            state, carry = self._one_pass(x, kept, carry, t, count, record)
+            arguments = (x, kept, carry, t, count, record)
+            state, carry = mode.one_pass(self._one_pass, self, arguments, t, count)
             if chosen.wants(t, count):
                 logits.append(self._run_head(*state, t, record))
         return chosen.join(logits)
+
+    def run(
+        self,
+        x: Tensor,
+        stop: Stop | None = None,
+        *,
+        unrolls: int | None = None,
+        readout: Readout | Literal["last", "each"] | None = None,
+        gradient: Gradient | None = None,
+    ) -> Outcome:
+        """Run the network and report how many unrolls each sample had; as a call otherwise.
+
+        Args:
+            x: inputs [N, *graph.input_shape].
+            stop: as for a call.
+            unrolls: as for a call; with Confident or Agreed the most passes.
+            readout: as for a call; with a stopping rule only the last.
+            gradient: as for a call.
+        """
+        self._check_input(x)
+        stop = self.stop if stop is None and unrolls is None else stop
+        if stop is None:
+            logits = self(x, unrolls=unrolls, readout=readout, gradient=gradient)
+            count = torch.full((len(x),), self._check_unrolls(unrolls), device=x.device)
+            return Outcome(logits, count)
+        if readout is not None and not isinstance(as_readout(readout), Last):
+            raise LoopyNetError(
+                "a stopping rule gives one answer for each sample: leave readout out"
+            )
+        if isinstance(stop, Converged):
+            if unrolls is not None:
+                raise LoopyNetError("with Converged write max_steps in it, and leave unrolls out")
+            return run_to_convergence(self, x, stop, self._fixed_point_mode(gradient))
+        return exit_early(self, x, stop, self._check_unrolls(unrolls))
+
+    def _mode(self, gradient: Gradient | None) -> Full | Truncated | Recompute:
+        """Return the gradient mode of a run with a fixed number of unrolls."""
+        mode = gradient or gradients.call(self.spec.training.gradient)
+        if isinstance(mode, Implicit | Phantom):
+            if gradient is None:  # the spec's, and the call asked for a number of unrolls
+                return Full()
+            raise LoopyNetError(
+                f"{type(mode).__name__} is a gradient at a fixed point: add stop=Converged()"
+            )
+        return mode
+
+    def _fixed_point_mode(self, gradient: Gradient | None) -> Implicit | Phantom:
+        """Return the gradient mode of a run to convergence; the exact one if none is named."""
+        mode = gradient or gradients.call(self.spec.training.gradient)
+        if isinstance(mode, Implicit | Phantom):
+            return mode
+        if gradient is None:
+            return Implicit()
+        raise LoopyNetError(
+            f"{type(mode).__name__} keeps passes, of which a run to convergence has no fixed "
+            "number: write gradient=Implicit() or Phantom()"
+        )
+
+    @property
+    def stop(self) -> Stop | None:
+        """The stopping rule of the spec; None for a fixed number of unrolls."""
+        unroll = self.spec.unroll
+        if unroll.until == "steps" or not self.graph.loops:
+            return None
+        return Converged(unroll.tolerance, unroll.max_steps, solvers.call(unroll.solver))
 
     def _run_trunk(self, x: Tensor, record: Record | None) -> tuple[Tensor, Kept]:
         """Run what no loop touches; returns its output and what skips take from it."""
@@ -144,15 +231,20 @@ class LoopyNet(nn.Module):
         return {e.name: (initial_signal(e, x),) * e.delay for e in self.graph.loops}
 
     def _one_pass(
-        self, x: Tensor, kept: Kept, carry: Carry, t: int, count: int, record: Record | None
+        self, x: Tensor, kept: Kept, carry: Carry, t: int, count: int | None, record: Record | None
     ) -> tuple[tuple[Tensor, Kept], Carry]:
-        """Run the loopy section once; returns its state and the signals for later passes."""
+        """Run the loopy section once; returns its state and the signals for later passes.
+
+        `count` is the number of passes, None if it is not known.
+        """
         kept = dict(kept)
         arriving = {name: queue[0] for name, queue in carry.items()}
         x = self._run_chain(self.graph.body, x, kept, arriving, t, record)
         leaving = {
             # A signal that would arrive after the last pass is not computed.
-            e.name: self._signal(e, kept[e.source], t, record) if t + e.delay <= count else None
+            e.name: self._signal(e, kept[e.source], t, record)
+            if count is None or t + e.delay <= count
+            else None
             for e in self.graph.loops
         }
         return (x, kept), {name: (*queue[1:], leaving[name]) for name, queue in carry.items()}
@@ -218,10 +310,11 @@ class LoopyNet(nn.Module):
 
         Args:
             x: inputs [N, *graph.input_shape].
-            unrolls: as for a call.
+            unrolls: the spec's `unroll.steps` if None, with `unroll.until: converged` too.
         """
         told: dict[str, Tensor] = {}
-        self(x, unrolls=unrolls, readout=Each(), record=told.__setitem__)
+        steps = unrolls or self.graph.steps
+        self(x, unrolls=steps, readout=Each(), record=told.__setitem__)
         return {name: value for name, value in told.items() if "." not in name}  # no merge's terms
 
     def untie(self) -> LoopyNet:

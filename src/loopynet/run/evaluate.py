@@ -103,7 +103,8 @@ def evaluate(
         raise DataError("there are no images to evaluate on; this split is empty")
     was_training = net.training
     net.eval().to(device)
-    steps = range(unrolls or net.graph.steps)
+    converging = unrolls is None and net.stop is not None  # one answer, at the fixed point
+    steps = range(1 if converging else unrolls or net.graph.steps)
     accuracies, losses = ([_mean(device) for _ in steps] for _ in range(2))
     batches = evaluation_batches(images, preprocessing, protocol)
     predicted = torch.zeros(len(steps), batches.distinct, dtype=torch.int64, device=device)
@@ -112,7 +113,8 @@ def evaluate(
         weights[window] += 1
         x, y = pixels.to(device), labels.to(device)
         weight = 1 if protocol == "published" else len(y)
-        for t, logits in enumerate(net(x, unrolls=unrolls, readout=Each())):
+        each = net(x)[None] if converging else net(x, unrolls=unrolls, readout=Each())
+        for t, logits in enumerate(each):
             predicted[t, window] = logits.argmax(-1)
             accuracies[t].update((predicted[t, window] == y).double().mean(), weight)
             losses[t].update(functional.cross_entropy(logits, y).double(), weight)

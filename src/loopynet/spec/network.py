@@ -106,6 +106,34 @@ class NetworkSpec(SpecModel):
         return {**value, "layers": layers}
 
     @model_validator(mode="after")
+    def _gradient_serves_unrolling(self) -> NetworkSpec:
+        """A fixed point needs its own gradients, and they need a fixed point."""
+        name, until = self.training.gradient.name, self.unroll.until
+        if (name in _FIXED_POINT) == (until == "converged"):
+            return self
+        remedy = "unroll.until: converged" if until == "steps" else "implicit or phantom"
+        text = f"{name} does not go with unroll.until: {until}; write {remedy}"
+        raise located_errors({("training", "gradient"): text})
+
+    @model_validator(mode="after")
+    def _varied_unrolls_are_possible(self) -> NetworkSpec:
+        name = self.training.unrolls.name
+        if name != "fixed" and self.unroll.until == "converged":
+            text = f"{name} does not go with unroll.until: converged; write fixed"
+            raise located_errors({("training", "unrolls"): text})
+        if name != "fixed" and isinstance(self.loss.steps, tuple):
+            text = f"has a weight for each unroll, and training.unrolls: {name} varies their number"
+            raise located_errors({("loss", "steps"): f"{text}; write last or all"})
+        return self
+
+    @model_validator(mode="after")
+    def _converged_has_one_answer(self) -> NetworkSpec:
+        if self.unroll.until == "converged" and self.readout == "each":
+            text = "has unrolls of no fixed number with unroll.until: converged; write last"
+            raise located_errors({("readout",): text})
+        return self
+
+    @model_validator(mode="after")
     def _readout_serves_loss(self) -> NetworkSpec:
         steps = self.loss.steps
         if steps != "last" and self.readout != "each":
@@ -115,6 +143,9 @@ class NetworkSpec(SpecModel):
             text = f"has {len(steps)} weights for unroll.steps {self.unroll.steps}"
             raise located_errors({("loss", "steps"): f"{text}; write one each, not all zero"})
         return self
+
+
+_FIXED_POINT = ("implicit", "phantom")
 
 
 def _has_template(item: Any) -> bool:

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from loopynet.parts.activations import activations
 from loopynet.parts.choice import Choice, ChoiceFrom, FunctionRegistry
+from loopynet.parts.gradients import gradients, solvers
 from loopynet.parts.initializers import initializers
 from loopynet.parts.layers import LayerSpec, WeightedLayerSpec, layer_types
 from loopynet.parts.merges import merges
@@ -24,6 +25,7 @@ from loopynet.parts.names import NameFrom
 from loopynet.parts.norms import NormSpec
 from loopynet.parts.optimizers import optimizers, schedules
 from loopynet.parts.shape import LARGEST
+from loopynet.parts.unrollings import unrollings
 from loopynet.spec.augmentation import Augmentation
 from loopynet.spec.data import DataSpec, Split
 from loopynet.spec.network import InputSpec, NetworkSpec
@@ -74,6 +76,9 @@ def reference_markdown() -> str:
         _model("### Early stopping", EarlyStopping),
         _functions("## Optimizers", optimizers),
         _functions("## Schedules", schedules),
+        _functions("## Gradients", gradients),
+        _functions("## Solvers", solvers),
+        _functions("## Unrollings", unrollings),
         "## Augmentation\n\nEntries of `training.augmentation`, applied in the order written.",
         *(_model(f"### {kind.model_fields['type'].default}", kind) for kind in augmentations),
     ]

@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, Strict, model_validator
 
 from loopynet.parts.choice import Choice
+from loopynet.parts.gradients import Gradient
 from loopynet.parts.model import located_errors
 from loopynet.parts.optimizers import Optimizer, Schedule
 from loopynet.parts.shape import Count
+from loopynet.parts.unrollings import Unrolling
 from loopynet.spec.augmentation import Augmentation
 from loopynet.spec.base import SpecModel
 
@@ -59,6 +61,12 @@ class TrainingSpec(SpecModel):
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
         0, description="of weights, data order, dropout and augmentation"
+    )
+    gradient: Gradient = Field(
+        Choice("full"), description="through which unrolls the gradient goes, and how"
+    )
+    unrolls: Unrolling = Field(
+        Choice("fixed"), description="how many unrolls a training step runs; evaluation runs all"
     )
     gradient_clip_norm: Annotated[float, Field(gt=0)] | None = Field(
         None, description="largest norm of the whole gradient"

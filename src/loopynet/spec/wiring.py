@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, Strict
+from pydantic import Field, Strict, model_validator
 
+from loopynet.parts.choice import Choice
+from loopynet.parts.gradients import SolverChoice
 from loopynet.parts.merges import merges
+from loopynet.parts.model import located_errors
 from loopynet.parts.names import NameFrom
 from loopynet.parts.shape import Count
 from loopynet.spec.base import SpecModel
@@ -53,3 +56,22 @@ class Unroll(SpecModel):
     schedule: Literal["sequential"] = Field(
         "sequential", description="each pass runs bottom to top; loops carry to the next pass"
     )
+    until: Literal["steps", "converged"] = Field(
+        "steps", description="run `steps` unrolls, or until each sample's loop signals settle"
+    )
+    tolerance: Annotated[float, Field(gt=0)] = Field(
+        1e-3, description="of converged: largest relative change of a sample's loop signals"
+    )
+    max_steps: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        50, description="of converged: the most unrolls"
+    )
+    solver: SolverChoice = Field(
+        Choice("plain"), description="of converged: how the next loop signals are proposed"
+    )
+
+    @model_validator(mode="after")
+    def _converging_loops_exist(self) -> Unroll:
+        if self.until == "converged" and self.steps == 1:
+            text = "is 1, with which there are no loops that could converge; write 2 or more"
+            raise located_errors({("steps",): text})
+        return self

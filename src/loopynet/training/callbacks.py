@@ -15,7 +15,9 @@ import torch
 from loopynet.data.seeds import mix
 from loopynet.errors import RunError
 from loopynet.network import LoopyNet
+from loopynet.parts.unrollings import unrollings
 from loopynet.run import RunFolder
+from loopynet.spec import NetworkSpec
 
 COLUMNS = (
     "epoch",
@@ -44,6 +46,29 @@ class SeedEpochs(lightning.Callback):
     ) -> None:
         """Seed the epoch."""
         torch.manual_seed(mix(self.seed, trainer.current_epoch))
+
+
+class VaryUnrolls(lightning.Callback):
+    """Sets the unrolls of each training step as `training.unrolls` says.
+
+    The number depends on the seed and the number of the step alone, so that a resumed run draws
+    what it would have drawn.
+
+    Args:
+        spec: the network's description.
+    """
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        self.count = unrollings.call(spec.training.unrolls)
+        self.steps, self.seed = spec.unroll.steps, spec.training.seed
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, *_: object
+    ) -> None:
+        """Set the number of unrolls."""
+        progress = trainer.global_step / trainer.estimated_stepping_batches
+        draw = np.random.default_rng((self.seed, trainer.global_step)).random()
+        module.unrolls = self.count(self.steps, progress, draw)
 
 
 class KeepBest(lightning.Callback):

@@ -26,11 +26,17 @@ class LoopyModule(lightning.LightningModule):
 
     Args:
         net: the network.
+
+    Attributes:
+        unrolls: of the next training step; None for the spec's. `VaryUnrolls` sets it.
     """
+
+    unrolls: int | None
 
     def __init__(self, net: LoopyNet) -> None:
         super().__init__()
         self.net = net
+        self.unrolls = None
         classes = net.graph.output_shape[0]
         self.accuracies = nn.ModuleDict(
             {part: MulticlassAccuracy(classes, average="micro") for part in ("fit", "validation")}
@@ -58,7 +64,7 @@ class LoopyModule(lightning.LightningModule):
         self, batch: tuple[Tensor, Tensor], part: str, prefix: str, smoothing: float
     ) -> Tensor:
         x, labels = batch
-        logits = self.net(x)
+        logits = self.net(x, unrolls=self.unrolls if part == "fit" else None)
         loss = loss_over_time(logits, labels, self.net.spec.loss.steps, smoothing)
         accuracy = cast(MulticlassAccuracy, self.accuracies[part])
         accuracy(logits if logits.dim() == 2 else logits[-1], labels)

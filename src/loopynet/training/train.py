@@ -21,7 +21,7 @@ from loopynet.network import LoopyNet
 from loopynet.network.weights import load_weights
 from loopynet.run import Evaluation, RunFolder, evaluate, evaluation_batches
 from loopynet.spec import NetworkSpec
-from loopynet.training.callbacks import EpochTable, KeepBest, SeedEpochs
+from loopynet.training.callbacks import EpochTable, KeepBest, SeedEpochs, VaryUnrolls
 from loopynet.training.checks import (
     check_augmentation,
     check_checkpoint,
@@ -208,6 +208,8 @@ def _trainer(
     options = net.spec.training
     folder = run.checkpoint.parent
     callbacks: list[lightning.Callback] = [SeedEpochs(options.seed), table]
+    if options.unrolls.name != "fixed" and net.graph.loops:
+        callbacks.append(VaryUnrolls(net.spec))
     if len(data.validation):
         callbacks.append(KeepBest(run, net))
     if options.early_stopping is not None:

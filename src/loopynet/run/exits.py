@@ -1,0 +1,180 @@
+"""Early exit on a set of images: how many unrolls a rule saves, and what it costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from loopynet.data import Images, Preprocessing
+from loopynet.errors import DataError, LoopyNetError
+from loopynet.network import Agreed, Confident, Converged, Each, LoopyNet, Stop
+from loopynet.run.evaluate import evaluation_batches
+
+CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+
+@dataclass(frozen=True)
+class Exit:
+    """What a stopping rule gave on a set of images.
+
+    Attributes:
+        rule: the rule; None for all unrolls.
+        mean_unrolls: how many unrolls an image had, on average.
+        accuracy: share of right answers, 0 to 1.
+        seconds: time of the forward passes; None if the figures come from a run of all unrolls.
+        converged: share of images whose loop signals settled; None but with `Converged`.
+    """
+
+    rule: Stop | None
+    mean_unrolls: float
+    accuracy: float
+    seconds: float | None = None
+    converged: float | None = None
+
+
+@torch.inference_mode()
+def exit_curve(
+    net: LoopyNet,
+    images: Images,
+    preprocessing: Preprocessing,
+    unrolls: int | None = None,
+    device: torch.device | str = "cpu",
+) -> list[Exit]:
+    """Return accuracy against mean unrolls, for thresholds of confidence and runs of agreement.
+
+    The logits of every unroll are computed once, and each rule is applied to them.
+
+    Args:
+        net: the network, which is put in evaluation mode.
+        images: what to look at.
+        preprocessing: of the run.
+        unrolls: the most; the spec's if None.
+        device: where to compute.
+
+    Raises:
+        DataError: there are no images.
+    """
+    each, labels = _logits_of_each(net, images, preprocessing, unrolls, device)
+    rules: list[Confident | Agreed] = [Confident(p) for p in CONFIDENCES]
+    rules += [Agreed(n) for n in range(2, len(each))]
+    points = [Exit(None, float(len(each)), _share(each[-1].argmax(-1) == labels))]
+    for rule in rules:
+        times = exit_times(each, rule)
+        answers = each.argmax(-1).gather(0, times[None] - 1)[0]
+        mean = float(times.double().mean())
+        points.append(Exit(rule, mean, _share(answers == labels)))
+    return points
+
+
+def exit_times(each: Tensor, rule: Confident | Agreed) -> Tensor:
+    """Return the unroll [N] at which each sample stops, from its logits [k, N, classes]."""
+    times = torch.full((each.shape[1],), len(each), device=each.device)
+    for t in range(len(each) - 1, 0, -1):
+        times[rule.done(list(each[:t]))] = t
+    return times
+
+
+@torch.inference_mode()
+def evaluate_exit(
+    net: LoopyNet,
+    images: Images,
+    preprocessing: Preprocessing,
+    rule: Stop | None,
+    device: torch.device | str = "cpu",
+) -> Exit:
+    """Run a stopping rule on images, samples leaving as they are done, and time it.
+
+    Args:
+        net: the network, which is put in evaluation mode.
+        images: what to look at.
+        preprocessing: of the run.
+        rule: the rule; None for all unrolls.
+        device: where to compute.
+
+    Raises:
+        DataError: there are no images.
+    """
+    _some(images)
+    net.eval().to(device)
+    right, unrolls, settled = [], [], []
+    seconds = 0.0
+    for pixels, labels in evaluation_batches(images, preprocessing):
+        x = pixels.to(device)
+        begin = time.perf_counter()
+        outcome = net.run(x, rule, unrolls=None if rule else net.graph.steps, readout="last")
+        answers = outcome.logits.argmax(-1).cpu()  # waits for the device
+        seconds += time.perf_counter() - begin
+        right.append(answers == labels)
+        unrolls.append(outcome.unrolls.cpu())
+        if outcome.converged is not None:
+            settled.append(outcome.converged.cpu())
+    mean = float(torch.cat(unrolls).double().mean())
+    share = _share(torch.cat(settled)) if settled else None
+    return Exit(rule, mean, _share(torch.cat(right)), seconds, share)
+
+
+def parse_rule(text: str) -> Stop:
+    """Return the rule of words such as confident=0.9, agreed=2 or converged=0.001.
+
+    Raises:
+        LoopyNetError: no such rule, or an impossible value.
+    """
+    word, _, value = text.partition("=")
+    try:
+        if word == "confident" and 0 <= float(value) <= 1:
+            return Confident(float(value))
+        if word == "agreed" and int(value) > 1:
+            return Agreed(int(value))
+        if word == "converged" and float(value) > 0:
+            return Converged(float(value))
+    except ValueError:
+        pass
+    raise LoopyNetError(
+        f'"{text}" is no stopping rule; write confident=P with P from 0 to 1, agreed=N with N from '
+        "2 up, or converged=TOLERANCE"
+    )
+
+
+def show_rule(rule: Stop | None) -> str:
+    """Return a rule in the words of `parse_rule`."""
+    if rule is None:
+        return "all unrolls"
+    if isinstance(rule, Confident):
+        return f"confident={rule.probability:g}"
+    return f"agreed={rule.unrolls}" if isinstance(rule, Agreed) else f"converged={rule.tolerance:g}"
+
+
+def best_exit(points: Sequence[Exit], lost: float = 0.002) -> Exit:
+    """Return the point with the fewest unrolls that loses at most `lost` of the accuracy."""
+    full = next(point for point in points if point.rule is None)
+    kept = [point for point in points if point.accuracy >= full.accuracy - lost]
+    return min(kept, key=lambda point: point.mean_unrolls)
+
+
+def _logits_of_each(
+    net: LoopyNet,
+    images: Images,
+    preprocessing: Preprocessing,
+    unrolls: int | None,
+    device: torch.device | str,
+) -> tuple[Tensor, Tensor]:
+    """Return logits [k, N, classes] and labels [N]."""
+    _some(images)
+    net.eval().to(device)
+    steps = unrolls or net.graph.steps
+    batches = evaluation_batches(images, preprocessing)
+    each = [net(pixels.to(device), unrolls=steps, readout=Each()).cpu() for pixels, _ in batches]
+    return torch.cat(each, 1), images.labels.cpu()
+
+
+def _some(images: Images) -> None:
+    if not len(images):
+        raise DataError("there are no images to evaluate on; this split is empty")
+
+
+def _share(right: Tensor) -> float:
+    return float(right.double().mean())
