@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from loopynet.explain.measurements import Measurements
 from loopynet.statistics import Estimate
@@ -76,7 +76,9 @@ def gradient_figure(found: Measurements) -> Figure:
                 _line(place, row.unrolls, row.norms, i, kind.label)
         place.set(xlabel="unroll", yscale="log", title=name.split(".")[1])
         place.set_xticks(found.gradients[0].weights[name].unrolls)
-        place.yaxis.set_minor_formatter(NullFormatter())
+        place.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        place.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        place.yaxis.set_minor_locator(NullLocator())
     axes[0].set_ylabel("length of the part of dW")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
