@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         Upsample,
     )
     from loopynet.spec import Loop, NetworkSpec, Skip, parse_spec, read_spec, to_yaml, write_spec
-    from loopynet.zoo import load_spec, zoo_names
+    from loopynet.zoo import load_spec, pretrained_names, zoo_names
 
 _HOMES = {
     "errors": ("DataError", "LoopyNetError", "LoopyNetWarning", "RunError", "SpecError"),
@@ -48,7 +48,7 @@ _HOMES = {
         "Upsample",
     ),
     "spec": ("Loop", "NetworkSpec", "Skip", "parse_spec", "read_spec", "to_yaml", "write_spec"),
-    "zoo": ("load_spec", "zoo_names"),
+    "zoo": ("load_spec", "pretrained_names", "zoo_names"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -91,6 +91,7 @@ __all__ = [
     "build_graph",
     "load_spec",
     "parse_spec",
+    "pretrained_names",
     "read_spec",
     "to_yaml",
     "write_spec",

@@ -157,14 +157,16 @@ def run_check(options: argparse.Namespace) -> int:
 
 def run_zoo(options: argparse.Namespace) -> int:
     """List the zoo or print an entry."""
-    from loopynet.zoo import zoo_names, zoo_text
+    from loopynet.zoo import pretrained_names, zoo_names, zoo_text
 
     if options.name is not None:
         print(zoo_text(options.name), end="")
         return 0
     width = max(len(name) for name in zoo_names())
     for name in zoo_names():
-        print(f"{name:{width}}  {zoo_text(name).splitlines()[0].removeprefix('#').strip()}")
+        trained = " (with trained weights)" if name in pretrained_names() else ""
+        words = zoo_text(name).splitlines()[0].removeprefix("#").strip()
+        print(f"{name:{width}}  {words}{trained}")
     return 0
 
 

@@ -22,7 +22,7 @@ CONTROL_WORDS = {
     "same-multiply-adds": "without loops, widened to as much arithmetic as all unrolls",
 }
 EXPERIMENTS = ("fig8", "mnist", "future-work")
-RUN_HELP = "a run folder, or its name under runs/"
+RUN_HELP = "a run folder, its name under runs/, or a trained zoo entry's name"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -27,7 +27,7 @@ from loopynet.parts.gradients import gradients, solvers
 from loopynet.parts.shape import show
 from loopynet.spec import NetworkSpec, read_spec
 from loopynet.spec.read import validate
-from loopynet.zoo import load_source
+from loopynet.zoo import load_source, pretrained_folder
 
 if TYPE_CHECKING:
     Kept = dict[str, Tensor]
@@ -97,6 +97,17 @@ class LoopyNet(nn.Module):
         net = cls(read_spec(folder / "config.yaml"))
         load_weights(net, folder / "model.safetensors")
         return net.eval()
+
+    @classmethod
+    def pretrained(cls, name: str) -> LoopyNet:
+        """Return a trained zoo network, in evaluation mode; see `pretrained_names`.
+
+        Its inputs are preprocessed as its run's were: `RunFolder.open(name).preprocessing()`.
+
+        Raises:
+            SpecError: no weights come with this name.
+        """
+        return cls.load(pretrained_folder(name))
 
     def forward(
         self,

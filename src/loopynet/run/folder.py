@@ -28,6 +28,7 @@ from loopynet.errors import RunError
 from loopynet.network import LoopyNet
 from loopynet.network.weights import read_tensors
 from loopynet.spec import NetworkSpec, read_spec, to_yaml
+from loopynet.zoo import pretrained_folder, pretrained_names
 
 RUNS = Path("runs")
 
@@ -68,7 +69,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, name: str | Path) -> RunFolder:
-        """Return the folder of an existing run, by its path or its name under `runs/`.
+        """Return a run's folder by its path, its name under `runs/`, or a trained zoo entry's name.
 
         Raises:
             RunError: there is none; the message lists those that are there.
@@ -76,9 +77,12 @@ class RunFolder:
         for path in (Path(name), run_path(str(name))):
             if (path / "config.yaml").is_file():
                 return cls(path)
+        if str(name) in pretrained_names():
+            return cls(pretrained_folder(str(name)))
         runs = sorted(p.parent.name for p in RUNS.glob("*/config.yaml"))[:10]
         known = f"runs here: {', '.join(runs)}" if runs else "there are no runs here yet"
-        raise RunError(f'"{name}" is no run folder (it has no config.yaml); {known}')
+        trained = f"trained zoo entries: {', '.join(pretrained_names())}"
+        raise RunError(f'"{name}" is no run folder (it has no config.yaml); {known}; {trained}')
 
     @property
     def checkpoint(self) -> Path:

@@ -1,4 +1,7 @@
-"""Ready networks: one YAML file each, in this folder, by the file's name."""
+"""Ready networks: one YAML file each, in this folder, by the file's name.
+
+Trained ones are run folders in `pretrained/`, with the config, data and figures that made them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,16 @@ from loopynet.spec.network import NetworkSpec
 from loopynet.spec.read import override, validate
 from loopynet.spec.source import Source, parse_source, read_source
 
-__all__ = ["load_source", "load_spec", "zoo_names", "zoo_text"]
+__all__ = [
+    "load_source",
+    "load_spec",
+    "pretrained_folder",
+    "pretrained_names",
+    "zoo_names",
+    "zoo_text",
+]
+
+_TRAINED = Path(__file__).parent / "pretrained"
 
 
 def zoo_names() -> tuple[str, ...]:
@@ -39,3 +51,23 @@ def load_source(spec: str | Path) -> Source:
 def load_spec(spec: str | Path, overrides: tuple[str, ...] = ()) -> NetworkSpec:
     """Return the spec of a zoo entry or YAML file, with changes such as "training.epochs=5"."""
     return validate(override(load_source(spec), overrides))
+
+
+def pretrained_names() -> tuple[str, ...]:
+    """Return the names of the zoo entries that come with trained weights, sorted."""
+    return tuple(sorted(config.parent.name for config in _TRAINED.glob("*/config.yaml")))
+
+
+def pretrained_folder(name: str) -> Path:
+    """Return the run folder of a trained zoo entry.
+
+    Raises:
+        SpecError: there is none of this name; the message has the nearest.
+    """
+    if name not in pretrained_names():
+        hint = (
+            did_you_mean(name, pretrained_names())
+            or f" There are: {', '.join(pretrained_names())}."
+        )
+        raise SpecError(f'no trained weights come with "{name}".{hint}')
+    return _TRAINED / name
