@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +14,8 @@ from torch.fx import Proxy
 from loopynet.errors import LoopyNetError, LoopyNetWarning
 from loopynet.graph import Edge, Graph, build_graph, check_memory
 from loopynet.graph.nodes import INPUT, Section
-from loopynet.network.edge import Fit, Merge, initial_signal
-from loopynet.network.layer import Layer
+from loopynet.network.construct import build_fits, build_layers, build_merges, tied_value
+from loopynet.network.edge import initial_input, initial_signal
 from loopynet.network.readout import Each, Readout, as_readout
 from loopynet.network.weights import load_weights
 from loopynet.parts.shape import show
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 class LoopyNet(nn.Module):
     """A feed-forward network with feedback loops, unrolled k times.
 
-    The trunk runs once. Then each of k passes runs the loopy section bottom to top; a loop's
-    signal, computed at the end of pass t, joins its target at pass t + delay. The head reads the
-    last pass, or each. All parameters exist after construction.
+    The trunk runs once. Then each of k passes runs the loopy section bottom to top; a signal with a
+    delay, sent in pass t, joins its target in pass t + delay. In the parallel schedule that holds
+    for the main stack too. The head reads the last pass, or each. All parameters exist after
+    construction.
 
     Args:
         spec: the network's description.
@@ -57,14 +58,16 @@ class LoopyNet(nn.Module):
         self.graph: Graph = build_graph(spec)
         if torch.get_default_device().type != "meta":
             check_memory(self.graph, batch_size=1)
-        self.layers = nn.ModuleDict(self._build_layers())
-        self.fits = nn.ModuleDict(self._build_edges(Fit))
-        self.merges = nn.ModuleDict(self._build_edges(Merge))
+        self.layers = nn.ModuleDict(build_layers(self.graph))
+        self.fits = nn.ModuleDict(build_fits(self.graph))
+        self.merges = nn.ModuleDict(build_merges(self.graph))
         self._norm_differs = any(
             node.norm.differs_by_step and node.section == "body"
             for node in self.graph.layers.values()
         )
-        self._sources = {edge.source for edge in self.graph.edges}
+        # For each delayed edge of the main stack, the layers that it enters and leaves.
+        self._below = {n: self.graph.main[self.graph.main.index(n) - 1] for n in self.graph.delays}
+        self._sources = {edge.source for edge in self.graph.edges} | {*self._below.values()}
 
     @classmethod
     def from_yaml(cls, spec: str | Path) -> LoopyNet:
@@ -112,7 +115,8 @@ class LoopyNet(nn.Module):
             record: called with the name ("conv_1@2") and value of every activation.
 
         Returns:
-            Logits [N, classes], or [unrolls, N, classes] with Each().
+            Logits [N, classes], or [unrolls, N, classes] with Each(), which begins with unroll
+            `graph.first_readout`.
 
         Raises:
             LoopyNetError: an input of the wrong shape, or an impossible number of unrolls.
@@ -128,32 +132,47 @@ class LoopyNet(nn.Module):
         logits = []
         for t in range(1, count + 1):
             state, carry = self._one_pass(x, kept, carry, t, count, record)
-            if chosen.wants(t, count):
+            if t >= self.graph.first_readout and chosen.wants(t, count):
                 logits.append(self._run_head(*state, t, record))
         return chosen.join(logits)
 
     def _run_trunk(self, x: Tensor, record: Record | None) -> tuple[Tensor, Kept]:
         """Run what no loop touches; returns its output and what skips take from it."""
         kept = {INPUT: x}
-        self._send_skips(INPUT, x, kept, 1, record)
-        return self._run_chain(self.graph.trunk, x, kept, {}, 1, record), kept
+        self._send_skips(INPUT, x, kept, 1, None, record)
+        return self._run_chain(self.graph.trunk, x, kept, {}, 1, None, record), kept
 
     def _initial_carry(self, x: Tensor) -> Carry:
-        """Return the signals before the first pass: for each loop, as many as its delay."""
-        return {e.name: (initial_signal(e, x),) * e.delay for e in self.graph.loops}
+        """Return what arrives before any signal: as many values for each edge as its delay."""
+        edges = (*self.graph.loops, *self.graph.skips)
+        carry = {e.name: (initial_signal(e, x),) * e.delay for e in edges if e.delay}
+        chain = self.graph.delays.items()
+        return carry | {name: (initial_input(self.graph, name, x),) * n for name, n in chain}
 
     def _one_pass(
-        self, x: Tensor, kept: Kept, carry: Carry, t: int, count: int, record: Record | None
+        self, x: Tensor, kept: Kept, carry: Carry, t: int, count: int | None, record: Record | None
     ) -> tuple[tuple[Tensor, Kept], Carry]:
-        """Run the loopy section once; returns its state and the signals for later passes."""
+        """Run the loopy section once; returns its state and the signals for later passes.
+
+        Args:
+            x: the trunk's output.
+            kept: what skips took from the trunk.
+            carry: by the name of a loop, a skip or the layer that a main-stack edge enters, what is
+                under way there: as many values as the edge has delay, the next to arrive first;
+                None for an absent one, and for one that nobody will read.
+            t: the unroll, from 1.
+            count: unrolls of the whole run: what none of their logits reads is not computed. None
+                for a run of unknown length.
+            record: as for a call.
+
+        Returns:
+            The section's output (None before unroll `graph.first_readout`) with what the head's
+            skips read, and the carry for pass t + 1.
+        """
         kept = dict(kept)
         arriving = {name: queue[0] for name, queue in carry.items()}
-        x = self._run_chain(self.graph.body, x, kept, arriving, t, record)
-        leaving = {
-            # A signal that would arrive after the last pass is not computed.
-            e.name: self._signal(e, kept[e.source], t, record) if t + e.delay <= count else None
-            for e in self.graph.loops
-        }
+        x = self._run_chain(self.graph.body, x, kept, arriving, t, count, record)
+        leaving = self._leaving(kept, carry, t, count, record)
         return (x, kept), {name: (*queue[1:], leaving[name]) for name, queue in carry.items()}
 
     def _run_head(self, x: Tensor, kept: Kept, t: int, record: Record | None) -> Tensor:
@@ -162,7 +181,7 @@ class LoopyNet(nn.Module):
         for edge in self.graph.skips:
             if edge.section == "head" and edge.source in kept:
                 kept[edge.name] = self._signal(edge, kept[edge.source], t, record)
-        return self._run_chain(self.graph.head, x, kept, {}, t, record)
+        return self._run_chain(self.graph.head, x, kept, {}, t, None, record)
 
     def _run_chain(
         self,
@@ -171,12 +190,17 @@ class LoopyNet(nn.Module):
         kept: Kept,
         arriving: Mapping[str, Tensor | None],
         t: int,
+        count: int | None,
         record: Record | None,
     ) -> Tensor:
-        """Run consecutive layers of the main stack, merging skips and arriving loops."""
+        """Run consecutive layers of the main stack, merging skips and arriving signals."""
         for name in names:
+            if name in arriving:  # what the layer below gave in an earlier pass
+                x = cast(Tensor, arriving[name])  # None only where the layer does not run
+            if not self.graph.timetable.runs(name, t, count):
+                continue
             for edge in self.graph.edges_into(name):
-                signal = arriving.get(edge.name) if edge.kind == "loop" else kept[edge.name]
+                signal = arriving[edge.name] if edge.delay else kept[edge.name]
                 if signal is not None:
                     x = self._at(self.merges, edge.name, self._merge_section(edge), t)(x, signal)
                     _tell(record, edge.name, t, x)
@@ -184,16 +208,33 @@ class LoopyNet(nn.Module):
             _tell(record, name, t, x)
             if name in self._sources:
                 kept[name] = x
-                self._send_skips(name, x, kept, t, record)
+                self._send_skips(name, x, kept, t, count, record)
         return x
 
     def _send_skips(
-        self, source: str, x: Tensor, kept: Kept, t: int, record: Record | None
+        self, source: str, x: Tensor, kept: Kept, t: int, count: int | None, record: Record | None
     ) -> None:
-        """Compute the skip signals that leave a layer, but for those that the head reads."""
+        """Compute the skip signals that arrive in this pass, but for those that the head reads."""
         for edge in self.graph.skips:
             if edge.source == source and edge.section == self.graph.section_of(source):
-                kept[edge.name] = self._signal(edge, x, t, record)
+                now = edge.section == "trunk" or self.graph.timetable.sends(edge, t, count)
+                if now and not edge.delay:
+                    kept[edge.name] = self._signal(edge, x, t, record)
+
+    def _leaving(
+        self, kept: Kept, carry: Carry, t: int, count: int | None, record: Record | None
+    ) -> dict[str, Tensor | None]:
+        """Return what leaves for later passes."""
+        table = self.graph.timetable
+        leaving = {name: kept.get(below) for name, below in self._below.items()}
+        for edge in (*self.graph.loops, *self.graph.skips):
+            if edge.delay and not table.has_sent(edge, t + edge.delay):
+                leaving[edge.name] = carry[edge.name][-1]  # still what comes before any signal
+            elif edge.delay:
+                sent = table.sends(edge, t, count)
+                signal = self._signal(edge, kept[edge.source], t, record) if sent else None
+                leaving[edge.name] = signal
+        return leaving
 
     def _signal(self, edge: Edge, x: Tensor, t: int, record: Record | None) -> Tensor:
         """Return an edge's signal: its source's output x through its layers, fitted."""
@@ -232,31 +273,13 @@ class LoopyNet(nn.Module):
             copy = LoopyNet(self.spec.model_copy(update={"unroll": unroll}))
         copy.to(next(iter(self.parameters()), torch.empty(0)))
         tied = self.state_dict()
-        untied = {key: _tied_value(key, value, tied) for key, value in copy.state_dict().items()}
-        copy.load_state_dict(untied)
+        copy.load_state_dict(
+            {
+                key: tied_value(key, value, tied, self.layers)
+                for key, value in copy.state_dict().items()
+            }
+        )
         return copy.train(self.training)
-
-    def _build_layers(self) -> dict[str, nn.Module]:
-        modules: dict[str, nn.Module] = {}
-        for node in self.graph.layers.values():
-            if self.graph.untied(node.section):
-                for t in self.graph.layer_times(node):
-                    modules[f"{node.name}@{t}"] = Layer(node, 1)
-            else:
-                modules[node.name] = Layer(node, node.runs)
-        return modules
-
-    def _build_edges(self, build: Callable[[Edge], nn.Module]) -> dict[str, nn.Module]:
-        modules: dict[str, nn.Module] = {}
-        for edge in self.graph.edges:
-            merging = build is Merge
-            section = self._merge_section(edge) if merging else edge.section
-            if self.graph.untied(section):
-                times = (self.graph.merge_times if merging else self.graph.signal_times)(edge)
-                modules |= {f"{edge.name}@{t}": build(edge) for t in times}
-            else:
-                modules[edge.name] = build(edge)
-        return modules
 
     def _merge_section(self, edge: Edge) -> Section:
         return self.graph.section_of(edge.target)
@@ -296,16 +319,3 @@ class LoopyNet(nn.Module):
 def _tell(record: Record | None, name: str, t: int, value: Tensor) -> None:
     if record is not None:
         record(f"{name}@{t}", value)
-
-
-def _tied_value(key: str, like: Tensor, tied: Mapping[str, Tensor]) -> Tensor:
-    """Return the tied network's value for an untied key such as layers.conv_1@2.norm.weight."""
-    if key in tied:
-        return tied[key]
-    before, at, after = key.partition("@")
-    step, _, rest = after.partition(".")
-    value = tied[f"{before}.{rest}"]
-    if value.shape == like.shape or not at:
-        return value
-    index = min(int(step), len(value)) - 1  # a norm's sets of numbers, one for each unroll
-    return value[index : index + 1]
