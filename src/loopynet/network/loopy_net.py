@@ -217,7 +217,7 @@ class LoopyNet(nn.Module):
         """Compute the skip signals that arrive in this pass, but for those that the head reads."""
         for edge in self.graph.skips:
             if edge.source == source and edge.section == self.graph.section_of(source):
-                now = edge.section == "trunk" or self.graph.timetable.sends(edge, t, count)
+                now = edge.section != "body" or self.graph.timetable.sends(edge, t, count)
                 if now and not edge.delay:
                     kept[edge.name] = self._signal(edge, x, t, record)
 
@@ -301,6 +301,11 @@ class LoopyNet(nn.Module):
             raise LoopyNetError(
                 f'"{self.graph.name}" was built without loops (unroll.steps: 1 or none declared), '
                 f"so it cannot run {unrolls} unrolls; build it with more steps"
+            )
+        if unrolls < self.graph.first_readout:
+            raise LoopyNetError(
+                f'"{self.graph.name}" has no logits before unroll {self.graph.first_readout}, when '
+                f"its input has passed all delays; run as many unrolls or more, not {unrolls}"
             )
         if unrolls > steps and not self.graph.tied:
             raise LoopyNetError(
