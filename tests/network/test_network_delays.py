@@ -2,6 +2,7 @@
 
 import copy
 import math
+import threading
 import warnings
 
 import pytest
@@ -332,3 +333,24 @@ def test_fx_export_compile_and_copies(text):
     torch.compiler.reset()
     assert torch.equal(copy.deepcopy(net)(x), wanted)
     assert not math.isnan(wanted.sum().item())
+
+
+def test_two_threads_share_one_network():
+    net = random_net(tiny(ORDER)).eval()
+    inputs = [random_input(net, 2, seed) for seed in range(2)]
+    wanted = [net(x, unrolls=n) for x, n in zip(inputs, (6, 4), strict=True)]
+    wrong: list[str] = []
+    barrier = threading.Barrier(2)
+
+    def run(i: int) -> None:
+        barrier.wait()
+        for _ in range(30):
+            if not torch.equal(net(inputs[i], unrolls=6 - 2 * i), wanted[i]):
+                wrong.append("logits")
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
