@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -11,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Proxy
 
-from loopynet.errors import LoopyNetError, LoopyNetWarning
+from loopynet.errors import LoopyNetError
 from loopynet.graph import Edge, Graph, build_graph, check_memory
 from loopynet.graph.nodes import INPUT, Section
+from loopynet.network.checks import check_input, check_unrolls
 from loopynet.network.construct import build_fits, build_layers, build_merges, tied_value
 from loopynet.network.edge import initial_input, initial_signal
 from loopynet.network.readout import Each, Readout, as_readout
 from loopynet.network.weights import load_weights
-from loopynet.parts.shape import show
 from loopynet.spec import NetworkSpec, read_spec
 from loopynet.spec.read import validate
 from loopynet.zoo import load_source
@@ -61,10 +60,6 @@ class LoopyNet(nn.Module):
         self.layers = nn.ModuleDict(build_layers(self.graph))
         self.fits = nn.ModuleDict(build_fits(self.graph))
         self.merges = nn.ModuleDict(build_merges(self.graph))
-        self._norm_differs = any(
-            node.norm.differs_by_step and node.section == "body"
-            for node in self.graph.layers.values()
-        )
         # For each delayed edge of the main stack, the layers that it enters and leaves.
         self._below = {n: self.graph.main[self.graph.main.index(n) - 1] for n in self.graph.delays}
         self._sources = {edge.source for edge in self.graph.edges} | {*self._below.values()}
@@ -124,7 +119,7 @@ class LoopyNet(nn.Module):
         if isinstance(x, Proxy):  # torch.fx traces, and hands over every argument as a proxy
             unrolls = readout = record = None
         else:
-            self._check_input(x)
+            check_input(self.graph, x)
         count = self._check_unrolls(unrolls)
         chosen = as_readout(readout or self.graph.readout)
         x, kept = self._run_trunk(x, record)
@@ -284,41 +279,8 @@ class LoopyNet(nn.Module):
     def _merge_section(self, edge: Edge) -> Section:
         return self.graph.section_of(edge.target)
 
-    def _check_input(self, x: Tensor) -> None:
-        if tuple(x.shape[1:]) != self.graph.input_shape:
-            wanted = show(self.graph.input_shape)
-            raise LoopyNetError(
-                f'"{self.graph.name}" takes inputs [N, {wanted[1:]}, and got {show(x.shape)}'
-            )
-
     def _check_unrolls(self, unrolls: int | None) -> int:
-        steps = self.graph.steps
-        if unrolls is None or unrolls == steps:
-            return steps
-        if not isinstance(unrolls, int) or unrolls < 1:
-            raise LoopyNetError(f"unrolls must be a whole number from 1 up, and is {unrolls!r}")
-        if not self.graph.loops:
-            raise LoopyNetError(
-                f'"{self.graph.name}" was built without loops (unroll.steps: 1 or none declared), '
-                f"so it cannot run {unrolls} unrolls; build it with more steps"
-            )
-        if unrolls < self.graph.first_readout:
-            raise LoopyNetError(
-                f'"{self.graph.name}" has no logits before unroll {self.graph.first_readout}, when '
-                f"its input has passed all delays; run as many unrolls or more, not {unrolls}"
-            )
-        if unrolls > steps and not self.graph.tied:
-            raise LoopyNetError(
-                f'"{self.graph.name}" is untied and has weights for {steps} unrolls, not {unrolls}'
-            )
-        if unrolls > steps and self._norm_differs and not torch.compiler.is_compiling():
-            warnings.warn(
-                f'running {unrolls} unrolls of "{self.graph.name}", which has {steps}: the unrolls '
-                f"after number {steps} use its scale, shift and running statistics",
-                LoopyNetWarning,
-                stacklevel=2,
-            )
-        return unrolls
+        return check_unrolls(self.graph, unrolls)
 
 
 def _tell(record: Record | None, name: str, t: int, value: Tensor) -> None:
