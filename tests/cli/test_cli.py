@@ -37,6 +37,18 @@ def test_help_names_every_command(tmp_path):
         assert "usage" in run(command, "--help", cwd=tmp_path)
 
 
+def test_unrolls_of_the_parallel_order_keep_their_numbers(tmp_path):
+    changes = ("unroll.schedule=parallel", "unroll.steps=4", "training.epochs=1")
+    assert "1 loop, 4 unrolls" in run("check", "digits-loopy", "--set", *changes, cwd=tmp_path)
+    run("train", "digits-loopy", "--set", *changes, "--run", "first", cwd=tmp_path)
+    lines = run("evaluate", "first", "--each", cwd=tmp_path).splitlines()
+    assert [line.split(":")[0] for line in lines[:-1]] == ["unroll 2", "unroll 3", "unroll 4"]
+    changes = ("unroll.schedule=parallel", "unroll.steps=1", "training.epochs=1")
+    assert "1 unroll" in run("check", "digits-loopy", "--set", *changes, cwd=tmp_path)
+    changes = ("unroll.schedule=parallel", "unroll.steps=3")
+    assert "write 4" in run("check", "digits-loopy", "--set", *changes, cwd=tmp_path, status=1)
+
+
 def test_evaluate_gives_the_accuracy_of_training_at_every_unroll(trained):
     out = run("evaluate", "first", "--each", cwd=trained)
     assert out.count("unroll ") == 3

@@ -106,3 +106,20 @@ def test_layers_of_edges_name_their_edge():
     assert (rows["refine"].on_edge, rows["squash"].on_edge) == ("inner", "inner")
     assert rows["refine"].runs == 2
     assert all(row.on_edge is None for row in layer_rows(chain(3)))
+
+
+def test_delays_of_the_main_stack_and_of_skips():
+    graph = graph_of("""
+input: {shape: [4, 8, 8]}
+layers: {a: {type: conv2d, filters: 4}, b: {type: conv2d, filters: 4}, c: {type: dense, units: 2}}
+main: [a, b, c]
+loops: {back: {from: b, to: a}}
+skips: {over: {from: a, to: b}}
+unroll: {steps: 4, schedule: parallel}
+""")
+    assert [(row.name, row.delay, row.runs) for row in layer_rows(graph)] == [
+        ("a", 0, 3),
+        ("b", 1, 3),
+        ("c", 0, 1),
+    ]
+    assert [(row.delay, row.initial) for row in edge_rows(graph)] == [(1, "absent"), (1, "absent")]

@@ -168,3 +168,26 @@ def corner_column(trace, kind):
 
 def deepest(spans):
     return max((sum(a <= row <= b for a, b in spans) for row, _ in spans), default=0)
+
+
+AREAS = """
+name: areas
+input: {shape: [4, 8, 8]}
+layers:
+  v1: {type: conv2d, filters: 4}
+  v2_in: {type: conv2d, filters: 4}
+  v2: {type: conv2d, filters: 4}
+  fc: {type: dense, units: 10}
+main: [v1, v2_in, v2, fc]
+loops: {one: {from: v1, to: v1}, two: {from: v2, to: v2}}
+skips: {over: {from: v1, to: v2}}
+unroll: {steps: 4, schedule: parallel, delays: {v2_in: 0}, initial: zero}
+"""
+
+
+def test_delays_are_said_where_they_are():
+    drawing = draw_text(graph_of(AREAS), width=100)
+    assert "loopy section, x4 unrolls, parallel, from zeros" in drawing
+    (line,) = (line for line in drawing.split("\n") if "4 filters, delay 1" in line)
+    assert " v2 " in line
+    assert "over, delay 1" in drawing

@@ -103,6 +103,28 @@ def test_without_loops_there_is_nothing_to_unroll():
     assert not any(block.titles[0] for block in diagram(graph, False).blocks)
 
 
+def test_main_stack_arrows_with_a_delay_lead_to_a_later_pass():
+    changes = ("unroll.schedule=parallel", "unroll.steps=6")
+    shown = diagram(zoo("cifar10-loopy", *changes), unrolled=True)
+    late = {(a.source, t) for a in shown.arrows if a.kind == "main" and a.delay for t in a.targets}
+    assert late == {(f"conv_1@{t}", f"conv_2@{t + 1}") for t in range(1, 5)} | {
+        (f"conv_2@{t}", f"conv_3@{t + 1}") for t in range(2, 6)
+    }
+    assert arrows(shown, "loop") == {("conv_3@3", "feedback@4")}
+    inside = arrows(shown, "main") - late
+    assert not {source for source, _ in inside if source.startswith("conv_2")}
+    assert ids(shown, "zero") == set()
+
+
+def test_zeros_stand_where_nothing_has_come_from_below():
+    changes = ("unroll.delays={conv_2: 2}", "unroll.initial=zero", "unroll.steps=5")
+    shown = diagram(zoo("cifar10-loopy", *changes), unrolled=True)
+    assert ids(shown, "zero") == {"conv_2@1 zero", "conv_2@2 zero"}
+    assert ("conv_2@2 zero", "conv_2@2") in arrows(shown, "main")
+    assert ("conv_2@2", "conv_3@2") in arrows(shown, "main")
+    assert ("conv_1@1", "conv_2@3") in arrows(shown, "main")
+
+
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(specs(least_loops=1, least_steps=2))
 def test_an_unrolled_picture_has_every_run_and_every_merge_of_the_graph(spec):

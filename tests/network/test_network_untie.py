@@ -32,10 +32,14 @@ def summed(untied: dict[str, torch.Tensor], like: dict[str, torch.Tensor]):
     """Return the untied values summed over the copies of each tied key."""
     sums = {key: torch.zeros_like(value) for key, value in like.items()}
     sizes = {key: torch.zeros_like(value) for key, value in like.items()}
+    times: dict[str, list[int]] = {}
+    for key in untied:
+        times.setdefault(tied_key(key)[0], []).append(tied_key(key)[1])
     for key, value in untied.items():
         name, t = tied_key(key)
         several_sets = ".norm." in key and t and len(sums[name]) > 1
-        rows = slice(t - 1, t) if several_sets else slice(None)
+        row = sorted(times[name]).index(t)
+        rows = slice(row, row + 1) if several_sets else slice(None)
         sums[name][rows] += value
         sizes[name][rows] += value.abs()
     return sums, sizes

@@ -26,8 +26,8 @@ class Interpreter:
         tensors: parameters and buffers; training replaces the running statistics in it.
         x: the input [N, ...].
         training: whether batch norm uses the batch's statistics.
-        initial_shapes: what a loop's constant initial signal is shaped like; every signal that
-            arrives later is checked against it.
+        initial_shapes: what the constant initial signal of a loop or skip, or of the main stack's
+            edge into a layer, is shaped like; each later signal is checked against it.
     """
 
     def __init__(
@@ -49,18 +49,105 @@ class Interpreter:
         self.steps = (unrolls or trained) if self.loops else 1
         self.first = min((self.main.index(e["to"]) for e in self.loops.values()), default=10**6)
         self.last = max((self.main.index(e["from"]) for e in self.loops.values()), default=10**6)
+        unroll = document.get("unroll", {})
+        self.usual = 1 if unroll.get("schedule") == "parallel" else 0
+        self.delays = unroll.get("delays", {})
+        self.zeros = unroll.get("initial", "absent") == "zero"
         self.values: dict[tuple[str, int], Tensor] = {}
         self.trace: dict[str, Tensor] = {}
+        self.updates: list[tuple[int, str, str, float, Tensor]] = []
+        self.trained = self._demanded(trained if self.loops else 1)
 
     def logits(self, readout: str) -> Tensor:
-        """Return [N, classes] of the last pass, or [passes, N, classes] of each."""
+        """Return [N, classes] of the last pass, or [passes, N, classes] of each that has any."""
         given = []
-        for t in range(1, self.steps + 1):  # in order, as running statistics are
-            if self.loops:
-                self.value(self.main[self.last], t)
-            if readout == "each" or t == self.steps:
+        for t in range(1, self.steps + 1):
+            for name in self._read(t):
+                self.value(name, t)
+            if self.there(self.main[-1], t) and (readout == "each" or t == self.steps):
                 given.append(self.value(self.main[-1], t))
+        for t, key, name, momentum, new in sorted(self.updates, key=lambda update: update[0]):
+            rows = self.tensors[key].clone()
+            row = self._row(name, t, len(rows))
+            rows[row] = (1 - momentum) * rows[row] + momentum * new.detach()
+            self.tensors[key] = rows
         return torch.stack(given) if readout == "each" else given[-1]
+
+    def inside(self, name: str) -> bool:
+        """Say whether a layer is one of those that run at every pass."""
+        return name != "input" and self.first <= self.main.index(name) <= self.last
+
+    def before(self, name: str) -> bool:
+        """Say whether a layer is below all loops, so that it runs once."""
+        return name == "input" or self.main.index(name) < self.first
+
+    def chain_delay(self, name: str) -> int:
+        """Return how many passes ago the layer below gave what enters this one."""
+        inner = self.inside(name) and self.main.index(name) > self.first
+        return self.delays.get(name, self.usual) if inner else 0
+
+    def there(self, name: str, t: int) -> bool:
+        """Say whether a layer has an output at pass t."""
+        if self.before(name) or self.main.index(name) == self.first:
+            return t >= 1
+        if self.zeros and self.inside(name):
+            return t >= 1
+        return self.there(self.main[self.main.index(name) - 1], t - self.chain_delay(name))
+
+    def sent(self, edge: Document, t: int) -> int:
+        """Return at which pass the signal left its source that a loop or skip gives at pass t."""
+        if self.before(edge["from"]):
+            return 1
+        if self.inside(edge["from"]) and self.inside(edge["to"]):
+            usual = (
+                1 if self.main.index(edge["to"]) <= self.main.index(edge["from"]) else self.usual
+            )
+            delay = edge.get("delay")
+            return t - (usual if delay is None else delay)
+        return t
+
+    def into(self, name: str) -> list[tuple[str, Document]]:
+        """Return the edges that end at a layer, in the order in which they merge."""
+        edges = [*self.skips.items(), *self.loops.items()]
+        return [(edge_name, edge) for edge_name, edge in edges if edge["to"] == name]
+
+    def _read(self, t: int) -> list[str]:
+        """Return the layers whose outputs at pass t are what logits are made of."""
+        if not self.loops or not self.there(self.main[self.last], t):
+            return []
+        over = [
+            e["from"]
+            for e in self.skips.values()
+            if self.inside(e["from"]) and self.main.index(e["to"]) > self.last
+        ]
+        return [self.main[self.last], *over]
+
+    def _demanded(self, steps: int) -> dict[str, list[int]]:
+        """Return the passes at which logits need each layer, in a network read at every pass."""
+        found: dict[str, set[int]] = {}
+
+        def demand(name: str, t: int) -> None:
+            t = 1 if name != "input" and self.before(name) else t
+            if name == "input" or t in found.setdefault(name, set()):
+                return
+            found[name].add(t)
+            place = self.main.index(name)
+            below, sent = self.main[place - 1] if place else "input", t - self.chain_delay(name)
+            if place and self.there(below, sent):
+                demand(below, sent)
+            for _, edge in self.into(name):
+                if self.there(edge["from"], self.sent(edge, t)):
+                    demand(edge["from"], self.sent(edge, t))
+                    for layer in edge.get("through", ()):
+                        found.setdefault(layer, set()).add(self.sent(edge, t))
+
+        for t in range(1, steps + 1):
+            for name in self._read(t):
+                demand(name, t)
+            last = steps if self.document.get("readout", "last") == "last" else t
+            if t == last and self.there(self.main[-1], t):
+                demand(self.main[-1], t)
+        return {name: sorted(times) for name, times in found.items()}
 
     def value(self, name: str, t: int) -> Tensor:
         """Return a main layer's output at pass t; before the loops there is one pass only."""
@@ -69,35 +156,32 @@ class Interpreter:
         place = self.main.index(name)
         t = 1 if place < self.first else t
         if (name, t) not in self.values:
-            x = self.x if place == 0 else self.value(self.main[place - 1], t)
-            for edge_name, skip in self.skips.items():
-                if skip["to"] == name:
-                    signal = self._skip_signal(edge_name, skip, x, t)
-                    x = self._merged(edge_name, skip, x, signal, t)
-            for edge_name, loop in self.loops.items():
-                if loop["to"] == name:
-                    signal = self._arriving(edge_name, loop, x, t)
-                    if signal is not None:
-                        x = self._merged(edge_name, loop, x, signal, t)
+            below, sent = self.main[place - 1] if place else "input", t - self.chain_delay(name)
+            if self.there(below, sent):
+                x = self.value(below, sent)
+                assert tuple(x.shape[1:]) == tuple(self.initial_shapes.get(name, x.shape[1:]))
+            else:
+                x = self.x.new_zeros(len(self.x), *self.initial_shapes[name])
+            for edge_name, edge in self.into(name):
+                signal = self._arriving(edge_name, edge, x, t)
+                if signal is not None:
+                    x = self._merged(edge_name, edge, x, signal, t)
             self.values[name, t] = self._layer(name, x, t)
         return self.values[name, t]
 
-    def _skip_signal(self, name: str, edge: Document, x: Tensor, t: int) -> Tensor:
-        """Return a skip's signal; that of a layer before the loops is computed once."""
-        before = edge["from"] == "input" or self.main.index(edge["from"]) < self.first
-        s = 1 if before else t
-        if (name, s) not in self.values:
-            self.values[name, s] = self._signal(name, edge, x, s)
-        return self.values[name, s]
-
     def _arriving(self, name: str, edge: Document, x: Tensor, t: int) -> Tensor | None:
-        """Return the signal sent `delay` passes ago, or what stands for it before the first."""
-        sent = t - edge.get("delay", 1)
-        if sent >= 1:
-            signal = self._signal(name, edge, x, sent)
+        """Return the signal sent some passes ago, or what stands for it before the first."""
+        sent = self.sent(edge, t)
+        if self.there(edge["from"], sent):
+            if (name, sent) not in self.values:  # that of a layer before the loops is computed once
+                self.values[name, sent] = self._signal(name, edge, x, sent)
+            signal = self.values[name, sent]
             assert tuple(signal.shape[1:]) == tuple(self.initial_shapes[name])
             return signal
-        initial = edge.get("initial") or ("zero" if edge.get("merge") == "concat" else "absent")
+        concat = edge.get("merge") == "concat"
+        initial = edge.get("initial") or ("zero" if concat else "absent")
+        if name in self.skips and self.zeros:
+            initial = "zero"
         if initial == "absent":
             return None
         shape = (x.shape[0], *self.initial_shapes[name])
@@ -183,19 +267,22 @@ class Interpreter:
         return x * scale.view(wide) + shift.view(wide)
 
     def _update(self, name: str, t: int, momentum: float, mean: Tensor, variance: Tensor) -> None:
+        """Note new statistics; they move in the order of passes, whatever is asked for first."""
         for key, new in (("running_mean", mean), ("running_var", variance)):
             found = self._key("layers", name, t, f"norm.{key}")
             assert found is not None
-            rows = self.tensors[found].clone()
-            row = min(t, len(rows)) - 1
-            rows[row] = (1 - momentum) * rows[row] + momentum * new.detach()
-            self.tensors[found] = rows
+            self.updates.append((t, found, name, momentum, new))
 
     def _set(self, key: str, name: str, t: int) -> Tensor:
-        """Return the norm's numbers of pass t, or the last there are."""
+        """Return the norm's numbers of pass t."""
         rows = self._pick("layers", name, t, f"norm.{key}")
         assert rows is not None
-        return rows[min(t, len(rows)) - 1]
+        return rows[self._row(name, t, len(rows))]
+
+    def _row(self, name: str, t: int, rows: int) -> int:
+        """Return which numbers serve pass t: those of the last pass up to t that was trained."""
+        sooner = [s for s in self.trained[name] if s <= t]
+        return min(max(len(sooner), 1), rows) - 1
 
     def _activated(self, name: str, options: Document, x: Tensor, t: int) -> Tensor:
         activation = options.get("activation", "linear")

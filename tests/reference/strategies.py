@@ -1,7 +1,7 @@
 """Hypothesis strategies: random documents that describe valid networks, and the features they have.
 
 A document is what a YAML file holds, with nothing filled in. Small on purpose: images of at most
-6x6 pixels, few channels, at most four unrolls.
+6x6 pixels, few channels, at most four unrolls, or eight where signals are long on their way.
 """
 
 from __future__ import annotations
@@ -171,7 +171,41 @@ def documents(draw: st.DrawFn, *, least_loops: int = 0, least_steps: int = 1) ->
         _edge(draw, document, "loops", f"loop_{i}")
     if draw(st.booleans()):
         document["readout"] = "each"
+    if document["unroll"]["steps"] > 1 and document.get("loops") and draw(st.booleans()):
+        _delay(draw, document)
     return document
+
+
+def body_of(document: Document) -> list[str]:
+    """Return the layers from the first to the last that a loop touches."""
+    main, loops = document["main"], document["loops"].values()
+    first = min(main.index(loop["to"]) for loop in loops)
+    return main[first : max(main.index(loop["from"]) for loop in loops) + 1]
+
+
+def _delay(draw: st.DrawFn, document: Document) -> None:
+    """Delay forward edges, with as many unrolls as they then need at least if those are few."""
+    body = body_of(document)
+    unroll = {**document["unroll"], "schedule": draw(st.sampled_from(("parallel", "sequential")))}
+    unroll["initial"] = draw(st.sampled_from(("absent", "zero")))
+    delayed = [name for name in body[1:] if draw(st.integers(0, 2)) == 0]
+    unroll["delays"] = {name: draw(st.sampled_from((0, 1, 2))) for name in delayed}
+    skips = dict(document.get("skips", {}))
+    if len(body) > 1 and draw(st.booleans()):
+        i = draw(st.integers(0, len(body) - 2))
+        ends = {"from": body[i], "to": body[draw(st.integers(i + 1, len(body) - 1))]}
+        skip = {**ends, "merge": draw(st.sampled_from(MERGES)), "fit": "project", "through": []}
+        if valid({**document, "skips": {**skips, "inner": skip}}):
+            skips["inner"] = skip
+    for name, skip in skips.items():
+        if {skip["from"], skip["to"]} <= set(body):
+            skips[name] = {**skip, "delay": draw(st.sampled_from((2, None, 0, 1)))}
+    changes = {"skips": skips} if skips else {}
+    for more in (0, 1, 2, 4):
+        found = {**document, **changes, "unroll": {**unroll, "steps": unroll["steps"] + more}}
+        if valid(found):
+            document.update(found)
+            return
 
 
 def specs(**limits: int) -> st.SearchStrategy[NetworkSpec]:
@@ -181,7 +215,8 @@ def specs(**limits: int) -> st.SearchStrategy[NetworkSpec]:
 
 def features(document: Document) -> set[str]:
     """Return what a document has, to check that the random ones have everything."""
-    main, steps = document["main"], document["unroll"]["steps"]
+    main, unroll = document["main"], document["unroll"]
+    steps = unroll["steps"]
     loops, skips = document.get("loops", {}), document.get("skips", {})
     found = {f"layer {layer['type']}" for layer in document["layers"].values()}
     found |= {f"steps {steps}", f"readout {document.get('readout', 'last')}"}
@@ -205,6 +240,10 @@ def features(document: Document) -> set[str]:
                 found.add("nested")
             if a[0] < b[0] <= a[1] < b[1]:
                 found.add("crossing")
+    if "schedule" in unroll:
+        found |= {unroll["schedule"], f"forward initial {unroll['initial']}"}
+        found |= {f"forward delay {n}" for n in unroll["delays"].values()}
+        found |= {f"skip delay {skip['delay']}" for skip in skips.values() if "delay" in skip}
     if any(edge["from"] == "input" for edge in skips.values()):
         found.add("skip from input")
     return found
@@ -226,6 +265,9 @@ EVERY_FEATURE = (
         for over_time in ("shared", "per_step", "per_step_statistics")
     }
     | {"norm absent", "image", "vector", "readout last", "readout each"}
+    | {"sequential", "parallel", "forward initial absent", "forward initial zero"}
+    | {f"forward delay {n}" for n in (0, 1, 2)}
+    | {f"skip delay {n}" for n in (None, 0, 1, 2)}
     | {"self loop", "same target", "nested", "crossing", "skip from input"}
 )
 """What the random documents must have among them."""

@@ -83,3 +83,24 @@ def test_answers_are_small_in_a_file():
     tensors = evaluate(*answers([True, False])).answers.to_tensors()
     assert tensors["labels"].dtype == tensors["predicted"].dtype == torch.uint8
     assert tensors["predicted"].tolist() == [[1, 0]]
+
+
+def test_unrolls_without_logits_are_left_out_and_the_others_keep_their_numbers():
+    conv = {"type": "conv2d", "filters": 2}
+    net = LoopyNet(
+        NetworkSpec(
+            input={"shape": (2, 3, 3)},
+            layers={"a": conv, "b": conv, "pool": {"type": "global_pool"}},
+            main=("a", "b", "pool"),
+            loops={"back": {"from": "b", "to": "a"}},
+            unroll={"steps": 5, "schedule": "parallel"},
+        )
+    )
+    images = Images(torch.zeros(4, 2, 3, 3, dtype=torch.uint8), torch.zeros(4, dtype=torch.int64))
+    preprocessing = Preprocessing.fit(images.pixels, DataSpec(center="none"))
+    result = evaluate(net, images, preprocessing)
+    assert (result.first_unroll, len(result.accuracies), len(result.losses)) == (2, 4, 4)
+    assert result.answers.predicted.shape == (4, 4)
+    assert result.plain()["first_unroll"] == 2
+    assert len(evaluate(net, images, preprocessing, unrolls=2).accuracies) == 1
+    assert evaluate(*answers([True])).first_unroll == 1

@@ -126,8 +126,11 @@ def test_loops_and_skips_have_their_defaults():
     assert (loop.merge, loop.fit, loop.through) == ("sum", "error", ())
     assert (loop.delay, loop.initial) == (1, None)
     assert Skip(from_="a", to="b").from_ == "a"
+    assert Skip(from_="a", to="b").delay is None
     with pytest.raises(ValidationError, match="delay"):
-        Skip.model_validate({"from": "a", "to": "b", "delay": 1})
+        Skip.model_validate({"from": "a", "to": "b", "delay": -1})
+    with pytest.raises(ValidationError, match="delay"):
+        Loop.model_validate({"from": "b", "to": "a", "delay": 0})
 
 
 @pytest.mark.parametrize("steps", ["all", [1, 0, 2]])

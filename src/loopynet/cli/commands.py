@@ -94,7 +94,7 @@ def run_predict(options: argparse.Namespace) -> int:
     console = terminal()
     for prediction in predictions:
         console.print(prediction.image)
-        steps = list(enumerate(prediction.probabilities, start=1))
+        steps = list(enumerate(prediction.probabilities, start=prediction.first_unroll))
         for t, classes in steps if options.each else steps[-1:]:
             shown = ", ".join(f"{name} {100 * p:.1f} %" for name, p in classes)
             console.print(f"  unroll {t}: {shown}" if options.each else f"  {shown}")
@@ -220,7 +220,7 @@ def _report_training(console: Console, result: TrainingResult) -> int:
 def _print_evaluation(console: Console, name: str, result: Evaluation, *, each: bool) -> None:
     if each:
         for t, (accuracy, loss) in enumerate(
-            zip(result.accuracies, result.losses, strict=True), start=1
+            zip(result.accuracies, result.losses, strict=True), start=result.first_unroll
         ):
             console.print(f"unroll {t}: accuracy {100 * accuracy:.2f} %, loss {loss:.4f}")
     console.print(

@@ -124,6 +124,7 @@ def _measured(row: Row) -> Row:
         test_over_seeds=mean_over_seeds(shares["test"]),
         test_over_images=None if scores is None else _over_images(scores),
         each_unroll=tuple(np.mean([r["test"]["accuracies"] for r in results], axis=0).tolist()),
+        first_unroll=results[0]["test"].get("first_unroll", 1),
         seconds_per_epoch=_seconds_per_epoch(row.runs),
         peak_bytes=max(peaks) if peaks else None,
         images=results[0]["test"]["images"],

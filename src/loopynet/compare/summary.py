@@ -30,7 +30,8 @@ class Row:
         test: accuracy, with an interval over seeds and test images.
         test_over_seeds: the same mean, with an interval over seeds alone.
         test_over_images: the same mean, with an interval over test images alone.
-        each_unroll: mean test accuracy at every unroll.
+        each_unroll: mean test accuracy at every unroll from `first_unroll` on.
+        first_unroll: the first unroll that gives logits.
         seconds_per_epoch: median over epochs and runs.
         peak_bytes: the most memory that training took in any run; None if not measured.
         images: how many test images were looked at.
@@ -53,6 +54,7 @@ class Row:
     test_over_seeds: Estimate | None = None
     test_over_images: Estimate | None = None
     each_unroll: tuple[float, ...] = ()
+    first_unroll: int = 1
     seconds_per_epoch: float | None = None
     peak_bytes: int | None = None
     images: int | None = None

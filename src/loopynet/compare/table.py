@@ -160,6 +160,7 @@ def _plain_row(row: Row) -> dict[str, Any]:
             for name, e in estimates.items()
         },
         "each_unroll": list(row.each_unroll),
+        "first_unroll": row.first_unroll,
         "test_images": row.images,
         "seconds_per_epoch": row.seconds_per_epoch,
         "peak_bytes": row.peak_bytes,

@@ -11,6 +11,7 @@ from loopynet.errors import SpecError
 from loopynet.graph import build_graph, costs
 from loopynet.parts.shape import show
 from loopynet.spec.network import NetworkSpec
+from loopynet.spec.wiring import Skip
 
 
 def no_loops(spec: NetworkSpec) -> NetworkSpec:
@@ -78,6 +79,8 @@ def _without_loops(spec: NetworkSpec, suffix: str) -> NetworkSpec:
     changes: dict[str, Any] = {"layers": layers}
     if "loss" in spec.model_fields_set:
         changes["loss"] = spec.loss.model_copy(update={"steps": "last"})
+    if "skips" in spec.model_fields_set:
+        changes["skips"] = {name: _undelayed(skip) for name, skip in spec.skips.items()}
     # A spec that says nothing of unrolls and readout has one unroll and reads it.
     plain = changed(spec, changes, suffix=suffix, removed=("loops", "unroll", "readout"))
     classes = build_graph(spec).output_shape
@@ -89,3 +92,9 @@ def _without_loops(spec: NetworkSpec, suffix: str) -> NetworkSpec:
         text = f"without the loops, the logits are {show(found)} and not {show(classes)}"
         raise SpecError(text, ("main",))
     return plain
+
+
+def _undelayed(skip: Skip) -> Skip:
+    """Return a skip without its delay, which only a network with loops can have."""
+    kept = skip.model_dump(exclude_unset=True, by_alias=True)
+    return Skip.model_validate({key: value for key, value in kept.items() if key != "delay"})

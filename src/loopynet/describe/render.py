@@ -60,6 +60,7 @@ _LAYER_COLUMNS: tuple[_Column[LayerRow], ...] = (
     _Column("norm", lambda r: r.norm, rank=1),
     _Column("input", lambda r: show(r.input_shape), rank=8),
     _Column("output", lambda r: show(r.output_shape), rank=6),
+    _Column("delay", lambda r: f"{r.delay}" if r.delay else "", rank=2, right=True),
     _Column("runs", lambda r: f"{r.runs:,}", right=True),
     _Column("params", lambda r: f"{r.parameters:,}", right=True),
     _Column("statistics", lambda r: f"{r.statistics:,}", rank=7, right=True),

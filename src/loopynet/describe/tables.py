@@ -36,6 +36,7 @@ class LayerRow:
         parameters: learned numbers, over all copies of an untied layer.
         statistics: running means and variances, over all copies.
         multiply_adds: of one run on one sample.
+        delay: unrolls that the main stack's edge into it takes.
     """
 
     name: str
@@ -49,6 +50,7 @@ class LayerRow:
     parameters: int
     statistics: int
     multiply_adds: int
+    delay: int = 0
 
     @property
     def total_multiply_adds(self) -> int:
@@ -68,8 +70,8 @@ class EdgeRow:
         target: the layer whose input it joins.
         merge: the merge's name.
         fit: resize or project; empty if the signal fits as it is.
-        delay: unrolls until the signal arrives; 0 for a skip.
-        initial: what a loop's merge sees before: absent, zero or one; empty for a skip.
+        delay: unrolls until the signal arrives; 0 in the same pass.
+        initial: what the merge sees before: absent, zero or one; empty without a delay.
         signal_shape: of the signal as it is merged.
         parameters: learned numbers of the merge and the projection, over all copies.
         total_multiply_adds: of the merge and the projection, for one sample and all unrolls.
@@ -176,6 +178,7 @@ def _layer_row(graph: Graph, node: LayerNode) -> LayerRow:
         parameters=layer_parameters(graph, node),
         statistics=layer_statistics(graph, node),
         multiply_adds=node.spec.multiply_adds(node.input_shape),
+        delay=node.delay,
     )
 
 

@@ -38,6 +38,8 @@ def layer_words(node: LayerNode, detail: Detail = Detail.ALL) -> str:
         words += _unusual(spec) + _activation(spec)
     if detail >= Detail.ALL and norm:
         words = [norm, *words[1:]] if isinstance(spec, Norm) else [*words, norm]
+    if detail >= Detail.OPTIONS and node.delay:
+        words.append(f"delay {node.delay}")
     return ", ".join(words)
 
 
@@ -66,7 +68,14 @@ def edge_words(edge: Edge) -> str:
     words = edge.name
     if edge.through:
         words += f" via {', '.join(edge.through)}"
-    return f"{words}, delay {edge.delay}" if edge.delay > 1 else words
+    delay = delay_words(edge)
+    return f"{words}, {delay}" if delay else words
+
+
+def delay_words(edge: Edge) -> str:
+    """Return an edge's delay if its kind does not say it: of a loop above 1, of a skip above 0."""
+    usual = 1 if edge.kind == "loop" else 0
+    return f"delay {edge.delay}" if edge.delay > usual else ""
 
 
 def fit_words(edge: Edge) -> str:
@@ -75,15 +84,15 @@ def fit_words(edge: Edge) -> str:
 
 
 def start_words(edge: Edge) -> str:
-    """Return what a loop's merge sees before the first signal; nothing for a skip."""
-    return edge.initial if edge.kind == "loop" else ""
+    """Return what a merge sees before the first signal; nothing for a skip without a delay."""
+    return edge.initial if edge.delay else ""
 
 
 def route_words(edge: Edge) -> str:
     """Return everything about an edge in one line: conv_3 → up → conv_1, sum, delay 2."""
     words = [" → ".join((edge.source, *edge.through, edge.target)), edge.merge]
-    if edge.delay > 1:
-        words.append(f"delay {edge.delay}")
+    if delay_words(edge):
+        words.append(delay_words(edge))
     if edge.resize or edge.project:
         words.append(fit_words(edge))
     if edge.initial != "absent":
@@ -97,7 +106,9 @@ def section_words(graph: Graph, section: Section) -> str:
         return "trunk"
     if section == "body":
         untied = "" if graph.tied else ", untied weights"
-        return f"loopy section, x{graph.steps} unrolls{untied}"
+        order = ", parallel" if graph.schedule == "parallel" else ""
+        zeros = ", from zeros" if graph.delays and graph.initial == "zero" else ""
+        return f"loopy section, x{graph.steps} unrolls{order}{zeros}{untied}"
     return "head, at every unroll" if graph.readout == "each" else "head"
 
 

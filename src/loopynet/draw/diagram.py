@@ -14,7 +14,17 @@ Line = tuple[str, Style]
 """One line of a node's text."""
 
 NodeKind = Literal[
-    "input", "layer", "merge", "absent", "start", "omitted", "label", "title", "heading", "note"
+    "input",
+    "layer",
+    "merge",
+    "absent",
+    "start",
+    "zero",
+    "omitted",
+    "label",
+    "title",
+    "heading",
+    "note",
 ]
 
 OMITTED = "omitted"
@@ -27,7 +37,8 @@ class Node:
 
     Attributes:
         id: the name that `net.trace` uses in an unrolled picture, such as conv_1@2.
-        kind: what it is; `absent` is a merge without a signal, `start` a loop's initial value.
+        kind: what it is; `absent` is a merge without a signal, `start` an edge's initial value,
+            `zero` what a delayed main-stack edge gives before its first signal.
         lines: its text.
         slot: its place along the stack: the name of the layer, or of the edge that merges.
         row: 0 but for the passes of an unrolled picture.
@@ -50,7 +61,8 @@ class Arrow:
 
     Attributes:
         kind: main for the stack itself.
-        name: of the edge; empty for main and for a loop's initial value.
+        name: of the edge, or the slot in which a delayed main-stack edge ends; empty for the rest
+            of the main stack and for initial values.
         source: the id of the node that it leaves.
         targets: the ids of the nodes that it reaches; several if it is computed once and read in
             every unroll.
@@ -58,7 +70,7 @@ class Arrow:
         through: the layers on the way.
         leaves: the slot of the source.
         enters: the slot of the targets.
-        delay: unrolls until it arrives; 0 in a folded picture.
+        delay: unrolls until it arrives, in a later row; 0 in a folded picture.
     """
 
     kind: Literal["main", "loop", "skip"]

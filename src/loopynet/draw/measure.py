@@ -40,7 +40,7 @@ LEADING = 1.3
 
 _PADDING = {"layer": (7, 4), "input": (7, 4), "omitted": (7, 4), "label": (2.5, 2)}
 _CIRCLE = 17.0
-_CIRCLES = ("merge", "absent", "start")
+_CIRCLES = ("merge", "absent", "start", "zero")
 
 
 def size(node: Node) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from loopynet.graph.nodes import Graph
 _LONGEST_ACROSS = 6
 """Layers of a main stack that runs to the right; longer ones run down."""
 
-_SHAPES = dict.fromkeys(("merge", "absent", "start"), '(("{}"))')
+_SHAPES = dict.fromkeys(("merge", "absent", "start", "zero"), '(("{}"))')
 _LINKS = {"main": "-->", "loop": "-.->", "skip": "==>"}
 _ESCAPED = re.compile(r"[#&<>\"+*`\\]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|^[-\d]")
 """What Mermaid or the Markdown in its labels would read as more than a character."""

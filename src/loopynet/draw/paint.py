@@ -44,7 +44,7 @@ def paint(scene: Scene) -> Figure:
 
 def _shape(axes: Axes, shape: Shape, tied: bool) -> None:
     node, rect = shape.node, shape.rect
-    if node.kind in ("merge", "absent", "start"):
+    if node.kind in ("merge", "absent", "start", "zero"):
         dotted = node.kind == "absent"
         color = BORDER if dotted else LINES["main"]
         line = ":" if dotted else "-"

@@ -89,11 +89,13 @@ def _leaving(diagram: Diagram, slots: Sequence[str]) -> dict[tuple[str, str], li
     """
     edges = {arrow.name: arrow for arrow in diagram.arrows if arrow.name}
     found: dict[tuple[str, str], list[str]] = {}
+    side: str
     for arrow in sorted(edges.values(), key=lambda a: -slots.index(a.enters)):
-        found.setdefault((arrow.leaves, arrow.kind), []).append(arrow.name)
+        side = "loop" if arrow.delay else arrow.kind
+        found.setdefault((arrow.leaves, side), []).append(arrow.name)
     if diagram.unrolled:
-        for (_, kind), names in found.items():
-            names.sort(key=lambda n: slots.index(edges[n].enters) * (1 if kind == "loop" else -1))
+        for (_, side), names in found.items():
+            names.sort(key=lambda n: slots.index(edges[n].enters) * (1 if side == "loop" else -1))
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from loopynet.describe.words import (
     Detail,
+    delay_words,
     fit_words,
     layer_words,
     merge_mark,
@@ -55,7 +56,7 @@ def merge_symbol(merge: str) -> str:
 
 def label_lines(edge: Edge) -> tuple[Line, ...]:
     """Return an edge's name and, on a second line, what its circle and its route do not show."""
-    delay = f"delay {edge.delay}" if edge.delay > 1 else ""
+    delay = delay_words(edge)
     initial = f"initial {edge.initial}" if edge.initial != "absent" else ""
     details = ", ".join(filter(None, (delay, fit_words(edge), initial)))
     name: Line = (edge.name, "label")

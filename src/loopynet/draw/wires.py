@@ -70,19 +70,23 @@ def bus_slot(arrow: Arrow) -> str:
 def takes_bus(diagram: Diagram, arrow: Arrow) -> bool:
     """Say whether an arrow goes forward to other rows than its own."""
     home = diagram.nodes[arrow.source].row
-    return arrow.kind == "skip" and any(row != home for row in _rows(diagram, arrow))
+    return (
+        arrow.kind == "skip"
+        and not arrow.delay
+        and any(row != home for row in _rows(diagram, arrow))
+    )
 
 
 def draft_wires(diagram: Diagram, arrow: Arrow, number: int, places: Places) -> Iterator[Draft]:
     """Yield the wires of an arrow."""
-    if arrow.kind == "main":
+    if arrow.delay:
+        yield _onward(diagram, arrow, number, places)
+    elif arrow.kind == "main":
         yield from _main(diagram, arrow)
     elif diagram.nodes[arrow.source].kind == "start":
         row, spot = diagram.nodes[arrow.source].row, Spot(arrow.enters)
         points = ((spot, start_level(row)), (spot, row_level(row)))
-        yield Draft("loop", points, arrow.source, arrow.targets[0])
-    elif diagram.unrolled and arrow.kind == "loop":
-        yield _onward(diagram, arrow, number, places)
+        yield Draft(arrow.kind, points, arrow.source, arrow.targets[0])
     elif takes_bus(diagram, arrow):
         yield from _to_rows(diagram, arrow, number, places)
     else:
@@ -111,7 +115,7 @@ def _back(diagram: Diagram, arrow: Arrow, number: int, places: Places) -> Draft:
 
 
 def _onward(diagram: Diagram, arrow: Arrow, number: int, places: Places) -> Draft:
-    """Return the wire of a loop to a later row."""
+    """Return the wire to a later row; one of the main stack enters its target from below it."""
     (target,) = arrow.targets
     home, last = diagram.nodes[arrow.source].row, diagram.nodes[target].row
     start, end = places.ports[arrow.name], Spot(arrow.enters)
@@ -127,7 +131,10 @@ def _onward(diagram: Diagram, arrow: Arrow, number: int, places: Places) -> Draf
         points = (points[0], (start, run), (channel, run), (channel, final))
         run = final
     points = (*points, (end, run), (end, row_level(last)))
-    return Draft("loop", points, arrow.source, target, _items(arrow))
+    if arrow.kind == "main":
+        into = () if target == OMITTED else ((Spot(diagram.nodes[target].slot), row_level(last)),)
+        return Draft("main", (*points, *into), arrow.source, target)
+    return Draft(arrow.kind, points, arrow.source, target, _items(arrow))
 
 
 def _to_rows(diagram: Diagram, arrow: Arrow, number: int, places: Places) -> Iterator[Draft]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from loopynet.errors import SpecError
 from loopynet.graph.nodes import INPUT, Edge, Graph, LayerNode, Section
 from loopynet.graph.shapes import Shapes, infer_shapes
-from loopynet.graph.wiring import check_wiring
+from loopynet.graph.wiring import check_arrivals, check_depth, check_wiring
 from loopynet.parts.layers import LayerSpec, Norm
 from loopynet.parts.merges import merges
 from loopynet.parts.norms import NormSpec
 from loopynet.parts.shape import ShapeError, show
 from loopynet.spec.network import NetworkSpec
+from loopynet.spec.schedule import chain_delays, loopy_section, skip_delay
 from loopynet.spec.wiring import Loop, Skip
 
 Sections = dict[str, Section]
@@ -28,24 +30,25 @@ def build_graph(spec: NetworkSpec) -> Graph:
     """
     check_wiring(spec)
     loopy = spec.unroll.steps > 1 and bool(spec.loops)
-    steps = spec.unroll.steps if loopy else 1
+    if loopy:
+        check_depth(spec)
     shapes = infer_shapes(spec, loops=loopy)
     trunk, body, head = _split(spec, loopy)
     sections: Sections = {INPUT: "trunk"}
     sections |= dict.fromkeys(trunk, "trunk")
     sections |= dict.fromkeys(body, "body")
     sections |= dict.fromkeys(head, "head")
-    skips = tuple(_edge("skip", n, s, shapes, sections) for n, s in spec.skips.items())
-    loops = tuple(_edge("loop", n, s, shapes, sections) for n, s in spec.loops.items() if loopy)
-    head_runs = steps if spec.readout == "each" else 1
-    runs: dict[Section, int] = {"trunk": 1, "body": steps, "head": head_runs}
-    layers = {n: _layer(spec, n, shapes, sections[n], runs[sections[n]]) for n in spec.main}
+    skips = tuple(_edge("skip", n, s, spec, shapes, sections) for n, s in spec.skips.items())
+    loops = tuple(
+        _edge("loop", n, s, spec, shapes, sections) for n, s in spec.loops.items() if loopy
+    )
+    delays = chain_delays(spec) if loopy else {}
+    layers = {n: _layer(spec, n, shapes, sections[n], delay=delays.get(n, 0)) for n in spec.main}
     for edge in skips + loops:
-        count = steps - edge.delay if edge.kind == "loop" else runs[edge.section]
         for name in edge.through:
-            layers[name] = _layer(spec, name, shapes, edge.section, count, edge.name)
+            layers[name] = _layer(spec, name, shapes, edge.section, on_edge=edge.name)
     _check_logits(spec, layers[spec.main[-1]])
-    return Graph(
+    graph = Graph(
         name=spec.name,
         input_shape=tuple(spec.input.shape),
         layers=layers,
@@ -55,19 +58,32 @@ def build_graph(spec: NetworkSpec) -> Graph:
         head=head,
         loops=loops,
         skips=skips,
-        steps=steps,
+        steps=spec.unroll.steps if loopy else 1,
         tied=spec.unroll.tied,
         readout=spec.readout,
+        schedule=spec.unroll.schedule,
+        initial=spec.unroll.initial,
     )
+    check_arrivals(graph)
+    return _with_runs(graph)
 
 
 def _split(spec: NetworkSpec, loopy: bool) -> tuple[tuple[str, ...], ...]:
     """Split the main stack before the first and after the last layer that a loop touches."""
     if not loopy:
         return spec.main, (), ()
-    first = min(spec.main.index(loop.to) for loop in spec.loops.values())
-    last = max(spec.main.index(loop.from_) for loop in spec.loops.values())
-    return spec.main[:first], spec.main[first : last + 1], spec.main[last + 1 :]
+    body = loopy_section(spec)
+    first = spec.main.index(body[0])
+    return spec.main[:first], body, spec.main[first + len(body) :]
+
+
+def _with_runs(graph: Graph) -> Graph:
+    """Return the graph with the number of runs of each layer, which follows from all of it."""
+    layers = {
+        name: replace(node, runs=len(graph.layer_times(node)))
+        for name, node in graph.layers.items()
+    }
+    return replace(graph, layers=layers)
 
 
 def _layer(
@@ -75,8 +91,9 @@ def _layer(
     name: str,
     shapes: Shapes,
     section: Section,
-    runs: int,
+    *,
     on_edge: str | None = None,
+    delay: int = 0,
 ) -> LayerNode:
     layer = spec.layers[name]
     norm = effective_norm(spec, name, layer)
@@ -85,7 +102,15 @@ def _layer(
     except ShapeError as error:
         raise SpecError(str(error), ("layers", name)) from None
     return LayerNode(
-        name, layer, norm, shapes.inputs[name], shapes.outputs[name], section, runs, on_edge
+        name=name,
+        spec=layer,
+        norm=norm,
+        input_shape=shapes.inputs[name],
+        output_shape=shapes.outputs[name],
+        section=section,
+        runs=0,  # until the whole graph is known
+        on_edge=on_edge,
+        delay=delay,
     )
 
 
@@ -103,12 +128,20 @@ def effective_norm(spec: NetworkSpec, name: str, layer: LayerSpec) -> NormSpec:
 
 
 def _edge(
-    kind: Literal["loop", "skip"], name: str, edge: Skip, shapes: Shapes, sections: Sections
+    kind: Literal["loop", "skip"],
+    name: str,
+    edge: Skip,
+    spec: NetworkSpec,
+    shapes: Shapes,
+    sections: Sections,
 ) -> Edge:
     raw, fitted, before = shapes.raw[name], shapes.fitted[name], shapes.before[name]
     fits = merges.get(edge.merge).fits(before, raw)
     # A skip out of the loopy section into the head is read once, not at every unroll.
     leaves = sections[edge.from_] == "body" and sections[edge.to] == "head"
+    within = sections[edge.from_] == sections[edge.to] == "body"
+    forward = skip_delay(spec, edge) if within else 0
+    delay = edge.delay if isinstance(edge, Loop) else forward
     return Edge(
         name=name,
         kind=kind,
@@ -118,8 +151,8 @@ def _edge(
         merge=edge.merge,
         resize=edge.fit == "resize" and not fits,
         project=edge.fit == "project" and not fits,
-        delay=edge.delay if isinstance(edge, Loop) else 0,
-        initial=_initial(name, edge),
+        delay=delay,
+        initial=_initial(name, edge, delay, spec),
         raw_shape=raw,
         signal_shape=fitted,
         target_shape=before,
@@ -128,10 +161,13 @@ def _edge(
     )
 
 
-def _initial(name: str, edge: Skip) -> Literal["absent", "zero", "one"]:
-    if not isinstance(edge, Loop):
-        return "absent"
+def _initial(
+    name: str, edge: Skip, delay: int, spec: NetworkSpec
+) -> Literal["absent", "zero", "one"]:
     concatenates = merges.get(edge.merge).concatenates
+    if not isinstance(edge, Loop):
+        zero = delay > 0 and (concatenates or spec.unroll.initial == "zero")
+        return "zero" if zero else "absent"
     if concatenates and edge.initial == "absent":
         raise SpecError(
             "absent would change the target's channels between unrolls; with merge: concat write "

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
+from loopynet.graph.timetable import Timetable
 from loopynet.parts.layers import LayerSpec
 from loopynet.parts.merges import MergePart, merges
 from loopynet.parts.norms import NormSpec
@@ -30,6 +32,7 @@ class LayerNode:
         section: trunk (runs once), body (once per unroll) or head (once per readout).
         runs: how often it runs in one forward pass of the trained number of unrolls.
         on_edge: the loop or skip whose signal passes through it; None in the main stack.
+        delay: unrolls that the main stack's edge into it takes; 0 outside the loopy section.
     """
 
     name: str
@@ -40,6 +43,7 @@ class LayerNode:
     section: Section
     runs: int
     on_edge: str | None = None
+    delay: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Edge:
 
     Attributes:
         name: its name in the spec; its merge node is called `name@t`.
-        kind: loop (arrives `delay` unrolls later) or skip (in the same pass; delay 0).
+        kind: loop (goes back, delay 1 or more) or skip (goes forward; delay 0 is the same pass).
         source: the layer whose output is taken, or `input`.
         target: the layer whose input it joins.
         through: layers on the way.
@@ -56,7 +60,7 @@ class Edge:
         resize: whether the signal is resized to the target's height and width.
         project: whether the signal passes a learned map to the target's shape.
         delay: unrolls until the signal arrives.
-        initial: what the merge sees before: absent, zero or one.
+        initial: what the merge sees before the first signal: absent, zero or one.
         raw_shape: of the signal after `through`.
         signal_shape: of the signal after fitting.
         target_shape: of the target's input before this merge.
@@ -103,6 +107,8 @@ class Graph:
         steps: unrolls k; 1 without loops.
         tied: whether unrolls share weights.
         readout: last or each.
+        schedule: the word of the YAML; every delay is resolved.
+        initial: what a main-stack edge with a delay gives before its first signal.
     """
 
     name: str
@@ -117,6 +123,8 @@ class Graph:
     steps: int
     tied: bool
     readout: Literal["last", "each"]
+    schedule: Literal["sequential", "parallel"] = "sequential"
+    initial: Literal["absent", "zero"] = "absent"
 
     @property
     def edges(self) -> tuple[Edge, ...]:
@@ -136,24 +144,57 @@ class Graph:
         """Return the output shape of a layer, or the input's."""
         return self.input_shape if source == INPUT else self.layers[source].output_shape
 
-    def runs(self, section: Section) -> int:
-        """Return how often a section runs in one forward pass of `steps` unrolls."""
-        if section == "head":
-            return self.steps if self.readout == "each" else 1
-        return self.steps if section == "body" else 1
+    @cached_property
+    def delays(self) -> dict[str, int]:
+        """The layers of the loopy section into which the main stack has a delay, and that delay."""
+        return {name: self.layers[name].delay for name in self.body if self.layers[name].delay}
 
-    def layer_times(self, node: LayerNode) -> range:
+    @cached_property
+    def timetable(self) -> Timetable:
+        """What runs at which unroll of a run of any length."""
+        within = [edge for edge in self.edges if {edge.source, edge.target} <= set(self.body)]
+        to_head = {edge.source for edge in self.skips if edge.section == "head"}
+        return Timetable(
+            body=self.body,
+            delays=self.delays,
+            waits=self.initial == "absent",
+            edges=tuple(within),
+            read=frozenset({*self.body[-1:], *to_head}),
+        )
+
+    @property
+    def first_readout(self) -> int:
+        """The first unroll after which there are logits."""
+        return self.timetable.first[self.body[-1]] if self.body else 1
+
+    @property
+    def readout_times(self) -> range:
+        """The unrolls of `steps` whose logits the spec's readout takes."""
+        return range(self.first_readout if self.readout == "each" else self.steps, self.steps + 1)
+
+    def layer_times(self, node: LayerNode) -> tuple[int, ...]:
         """Return the unrolls at which a layer runs when the network runs `steps` unrolls."""
-        return range(1, node.runs + 1)
+        if node.on_edge is not None:
+            return self.signal_times(next(e for e in self.edges if e.name == node.on_edge))
+        if node.section != "body":
+            return (1,) if node.section == "trunk" else tuple(self.readout_times)
+        return tuple(t for t in self._unrolls if self.timetable.runs(node.name, t, self.steps))
 
-    def signal_times(self, edge: Edge) -> range:
+    def signal_times(self, edge: Edge) -> tuple[int, ...]:
         """Return the unrolls at which an edge's signal is computed."""
-        return range(1, self.runs(edge.section) - edge.delay + 1)
+        if edge.section != "body":
+            return (1,) if edge.section == "trunk" else tuple(self.readout_times)
+        return tuple(t for t in self._unrolls if self.timetable.sends(edge, t, self.steps))
 
-    def merge_times(self, edge: Edge) -> range:
+    def merge_times(self, edge: Edge) -> tuple[int, ...]:
         """Return the unrolls at which an edge joins its target."""
-        first = edge.delay + 1 if edge.initial == "absent" else 1
-        return range(first, self.runs(self.section_of(edge.target)) + 1)
+        if edge.section != "body":
+            return self.layer_times(self.layers[edge.target])
+        return tuple(t for t in self._unrolls if self.timetable.merges(edge, t, self.steps))
+
+    @property
+    def _unrolls(self) -> range:
+        return range(1, self.steps + 1)
 
     def untied(self, section: Section) -> bool:
         """Say whether a section's unrolls have weights of their own."""

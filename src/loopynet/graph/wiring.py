@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from loopynet.errors import SpecError, did_you_mean
-from loopynet.graph.nodes import INPUT
+from loopynet.graph.nodes import INPUT, Graph
 from loopynet.spec.network import NetworkSpec
+from loopynet.spec.schedule import full_depth, loopy_section
 from loopynet.spec.wiring import Loop, Skip
 
 
@@ -17,6 +18,7 @@ def check_wiring(spec: NetworkSpec) -> None:
         for name, edge in edges.items():
             _check_ends(spec, kind, name, edge)
             _check_through(spec, kind, name, edge, on_edges)
+    _check_delays(spec)
     for name in spec.layers:
         if name not in spec.main and name not in on_edges:
             raise SpecError(
@@ -94,6 +96,62 @@ def _check_through(
         if layer in on_edges:
             raise SpecError(f'"{layer}" is used in "{on_edges[layer]}" already', path)
         on_edges[layer] = name
+
+
+def _check_delays(spec: NetworkSpec) -> None:
+    """Raise SpecError for a delay of a main-stack edge or skip outside the loopy section."""
+    section = loopy_section(spec)
+    for name in spec.unroll.delays:
+        path = ("unroll", "delays", name)
+        if name not in spec.layers:
+            raise _unknown(spec, name, path, "")
+        if name not in section[1:]:
+            raise SpecError(_undelayed(name, section), path)
+    for name, skip in spec.skips.items():
+        outside = next((n for n in (skip.from_, skip.to) if n not in section), None)
+        if skip.delay is not None and outside is not None:
+            raise SpecError(
+                f'"{outside}" is not in the loopy section{_span(section)}, and only a skip inside '
+                "it can have a delay; leave the delay out",
+                ("skips", name, "delay"),
+            )
+
+
+def _undelayed(name: str, section: tuple[str, ...]) -> str:
+    """Return why the main-stack edge into a layer can have no delay."""
+    if section and name == section[0]:
+        return (
+            "is the first layer of the loopy section, and the trunk's output is there at every "
+            "unroll; leave its delay out"
+        )
+    return f"is not in the loopy section{_span(section)}, outside of which nothing is delayed"
+
+
+def _span(section: tuple[str, ...]) -> str:
+    return f' ("{section[0]}" to "{section[-1]}")' if section else ", for there are no loops"
+
+
+def check_depth(spec: NetworkSpec) -> None:
+    """Raise SpecError if the input does not reach the top of the loopy section in all steps."""
+    least, steps = full_depth(spec), spec.unroll.steps
+    if least > steps:
+        raise SpecError(
+            f"is {steps}, and with the delays on its way the input has passed all of the loopy "
+            f"section at unroll {least}; write {least} or more, or smaller delays",
+            ("unroll", "steps"),
+        )
+
+
+def check_arrivals(graph: Graph) -> None:
+    """Raise SpecError for a loop or skip whose signals no logits depend on."""
+    for edge in graph.timetable.edges:
+        least = graph.timetable.first_effect(edge)
+        if least > graph.steps:
+            raise SpecError(
+                f"no logits depend on it: its first signal reaches them at unroll {least}, and "
+                f"unroll.steps is {graph.steps}; write {least} or more, or smaller delays",
+                (f"{edge.kind}s", edge.name),
+            )
 
 
 def _unknown(spec: NetworkSpec, name: str, path: tuple[str | int, ...], hint: str) -> SpecError:

@@ -30,6 +30,8 @@ def exit_early(net: LoopyNet, x: Tensor, stop: Confident | Agreed, unrolls: int)
     logits: list[Tensor] = []
     for t in range(1, unrolls + 1):
         state, carry = net._one_pass(trunk, kept, carry, t, unrolls, None)
+        if t < net.graph.first_readout:  # the signal has not reached the head
+            continue
         logits.append(net._run_head(*state, t, None))
         done = stop.done(logits) if t < unrolls else torch.ones_like(rows, dtype=torch.bool)
         if not done.any():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from loopynet.graph import Edge
+from loopynet.graph import Edge, Graph
 from loopynet.modules.merge import Project, Resize
 
 
@@ -37,13 +37,27 @@ class Merge(nn.Module):
 
 
 def initial_signal(edge: Edge, like: Tensor) -> Tensor | None:
-    """Return what a loop's merge sees before the first signal; None if it is absent.
+    """Return what an edge's merge sees before the first signal; None if it is absent.
 
     Args:
-        edge: the loop.
+        edge: the loop or skip.
         like: any tensor [N, ...] of the batch, for its size, type and device.
     """
     if edge.initial == "absent":
         return None
     fill = like.new_zeros if edge.initial == "zero" else like.new_ones
     return fill((like.shape[0], *edge.signal_shape))
+
+
+def initial_input(graph: Graph, name: str, like: Tensor) -> Tensor | None:
+    """Return what a delayed main-stack edge gives before its first signal; None if it is absent.
+
+    Args:
+        graph: the network.
+        name: the layer that it enters.
+        like: as for `initial_signal`.
+    """
+    if graph.initial == "absent":
+        return None
+    below = graph.main[graph.main.index(name) - 1]
+    return like.new_zeros((like.shape[0], *graph.shape_of(below)))

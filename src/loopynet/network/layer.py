@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 from torch import Tensor, nn
 
 from loopynet.graph import LayerNode
@@ -16,13 +19,15 @@ class Layer(nn.Module):
 
     Args:
         node: the layer as the graph resolved it.
-        steps: how many unrolls share this module: `node.runs` when tied, 1 for an untied copy.
+        times: the unrolls that it serves in a run of the trained length: all of a tied layer's, one
+            of an untied copy's.
     """
 
-    def __init__(self, node: LayerNode, steps: int) -> None:
+    def __init__(self, node: LayerNode, times: Sequence[int]) -> None:
         super().__init__()
         self.op = node.spec.build(node.input_shape)
-        self.norm = build_norm(node.norm, node.output_shape, steps)
+        self.norm = build_norm(node.norm, node.output_shape, len(times))
+        self._sets = tuple(accumulate(t in set(times) for t in range(1, times[-1] + 1)))
         plain = node.spec.activation.name == "linear"
         self.activation = None if plain else activations.call(node.spec.activation)
 
@@ -31,10 +36,18 @@ class Layer(nn.Module):
         if self.op is not None:
             x = self.op(x)
         if self.norm is not None:
-            x = self.norm(x, t)
+            x = self.norm(x, self.norm_set(t))
         if self.activation is not None:
             x = self.activation(x)
         return x
+
+    def norm_set(self, t: int) -> int:
+        """Return which of its sets of numbers (from 1) the norm uses at unroll t.
+
+        The first unroll at which the layer runs has the first set, the next one the second. An
+        unroll without a set of its own has that of the one before it, and none before the first.
+        """
+        return max(1, self._sets[min(t, len(self._sets)) - 1])
 
 
 def build_norm(spec: NormSpec, shape: Shape, steps: int) -> nn.Module | None:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.fx import Proxy
 
-from loopynet.errors import LoopyNetError, LoopyNetWarning
+from loopynet.errors import LoopyNetError
 from loopynet.graph import Edge, Graph, build_graph, check_memory
 from loopynet.graph.nodes import INPUT, Section
 from loopynet.modules.gradient import Full, Gradient, Implicit, Phantom, Recompute, Truncated
 from loopynet.network.carry import Carry
+from loopynet.network.checks import check_input, check_unrolls
+from loopynet.network.construct import build_fits, build_layers, build_merges, tied_value
 from loopynet.network.early_exit import exit_early
-from loopynet.network.edge import Fit, Merge, initial_signal
+from loopynet.network.edge import initial_input, initial_signal
 from loopynet.network.fixed_point import run_to_convergence
-from loopynet.network.layer import Layer
 from loopynet.network.readout import Each, Last, Readout, as_readout
 from loopynet.network.stopping import Converged, Outcome, Stop
 from loopynet.network.weights import load_weights
 from loopynet.parts.gradients import gradients, solvers
-from loopynet.parts.shape import show
 from loopynet.spec import NetworkSpec, read_spec
 from loopynet.spec.read import validate
 from loopynet.zoo import load_source, pretrained_folder
@@ -37,9 +36,10 @@ if TYPE_CHECKING:
 class LoopyNet(nn.Module):
     """A feed-forward network with feedback loops, unrolled k times.
 
-    The trunk runs once. Then each of k passes runs the loopy section bottom to top; a loop's
-    signal, computed at the end of pass t, joins its target at pass t + delay. The head reads the
-    last pass, or each. All parameters exist after construction.
+    The trunk runs once. Then each of k passes runs the loopy section bottom to top; a signal with a
+    delay, sent in pass t, joins its target in pass t + delay. In the parallel schedule that holds
+    for the main stack too. The head reads the last pass, or each. All parameters exist after
+    construction.
 
     Args:
         spec: the network's description.
@@ -62,14 +62,12 @@ class LoopyNet(nn.Module):
         self.graph: Graph = build_graph(spec)
         if torch.get_default_device().type != "meta":
             check_memory(self.graph, batch_size=1)
-        self.layers = nn.ModuleDict(self._build_layers())
-        self.fits = nn.ModuleDict(self._build_edges(Fit))
-        self.merges = nn.ModuleDict(self._build_edges(Merge))
-        self._norm_differs = any(
-            node.norm.differs_by_step and node.section == "body"
-            for node in self.graph.layers.values()
-        )
-        self._sources = {edge.source for edge in self.graph.edges}
+        self.layers = nn.ModuleDict(build_layers(self.graph))
+        self.fits = nn.ModuleDict(build_fits(self.graph))
+        self.merges = nn.ModuleDict(build_merges(self.graph))
+        # For each delayed edge of the main stack, the layers that it enters and leaves.
+        self._below = {n: self.graph.main[self.graph.main.index(n) - 1] for n in self.graph.delays}
+        self._sources = {edge.source for edge in self.graph.edges} | {*self._below.values()}
 
     @classmethod
     def from_yaml(cls, spec: str | Path) -> LoopyNet:
@@ -135,7 +133,8 @@ class LoopyNet(nn.Module):
                 its two terms too: "feedback.forward@2" and "feedback.signal@2".
 
         Returns:
-            Logits [N, classes], or [unrolls, N, classes] with Each().
+            Logits [N, classes], or [unrolls, N, classes] with Each(), which begins with unroll
+            `graph.first_readout`.
 
         Raises:
             LoopyNetError: an input of the wrong shape, an impossible number of unrolls, or parts
@@ -144,7 +143,7 @@ class LoopyNet(nn.Module):
         if isinstance(x, Proxy):  # torch.fx traces, and hands over every argument as a proxy
             unrolls = readout = gradient = stop = record = None
         else:
-            self._check_input(x)
+            check_input(self.graph, x)
         if stop is None and unrolls is None:
             stop = self.stop
         if stop is not None:
@@ -162,7 +161,7 @@ class LoopyNet(nn.Module):
         for t in range(1, count + 1):
             arguments = (x, kept, carry, t, count, record)
             state, carry = mode.one_pass(self._one_pass, self, arguments, t, count)
-            if chosen.wants(t, count):
+            if t >= self.graph.first_readout and chosen.wants(t, count):
                 logits.append(self._run_head(*state, t, record))
         return chosen.join(logits)
 
@@ -184,7 +183,7 @@ class LoopyNet(nn.Module):
             readout: as for a call; with a stopping rule only the last.
             gradient: as for a call.
         """
-        self._check_input(x)
+        check_input(self.graph, x)
         stop = self.stop if stop is None and unrolls is None else stop
         if stop is None:
             logits = self(x, unrolls=unrolls, readout=readout, gradient=gradient)
@@ -234,30 +233,40 @@ class LoopyNet(nn.Module):
     def _run_trunk(self, x: Tensor, record: Record | None) -> tuple[Tensor, Kept]:
         """Run what no loop touches; returns its output and what skips take from it."""
         kept = {INPUT: x}
-        self._send_skips(INPUT, x, kept, 1, record)
-        return self._run_chain(self.graph.trunk, x, kept, {}, 1, record), kept
+        self._send_skips(INPUT, x, kept, 1, None, record)
+        return self._run_chain(self.graph.trunk, x, kept, {}, 1, None, record), kept
 
     def _initial_carry(self, x: Tensor) -> Carry:
-        """Return the signals before the first pass: for each loop, as many as its delay."""
-        return {e.name: (initial_signal(e, x),) * e.delay for e in self.graph.loops}
+        """Return what arrives before any signal: as many values for each edge as its delay."""
+        edges = (*self.graph.loops, *self.graph.skips)
+        carry = {e.name: (initial_signal(e, x),) * e.delay for e in edges if e.delay}
+        chain = self.graph.delays.items()
+        return carry | {name: (initial_input(self.graph, name, x),) * n for name, n in chain}
 
     def _one_pass(
         self, x: Tensor, kept: Kept, carry: Carry, t: int, count: int | None, record: Record | None
     ) -> tuple[tuple[Tensor, Kept], Carry]:
         """Run the loopy section once; returns its state and the signals for later passes.
 
-        `count` is the number of passes, None if it is not known.
+        Args:
+            x: the trunk's output.
+            kept: what skips took from the trunk.
+            carry: by the name of a loop, a skip or the layer that a main-stack edge enters, what is
+                under way there: as many values as the edge has delay, the next to arrive first;
+                None for an absent one, and for one that nobody will read.
+            t: the unroll, from 1.
+            count: unrolls of the whole run: what none of their logits reads is not computed. None
+                for a run of unknown length.
+            record: as for a call.
+
+        Returns:
+            The section's output (None before unroll `graph.first_readout`) with what the head's
+            skips read, and the carry for pass t + 1.
         """
         kept = dict(kept)
         arriving = {name: queue[0] for name, queue in carry.items()}
-        x = self._run_chain(self.graph.body, x, kept, arriving, t, record)
-        leaving = {
-            # A signal that would arrive after the last pass is not computed.
-            e.name: self._signal(e, kept[e.source], t, record)
-            if count is None or t + e.delay <= count
-            else None
-            for e in self.graph.loops
-        }
+        x = self._run_chain(self.graph.body, x, kept, arriving, t, count, record)
+        leaving = self._leaving(kept, carry, t, count, record)
         return (x, kept), {name: (*queue[1:], leaving[name]) for name, queue in carry.items()}
 
     def _run_head(self, x: Tensor, kept: Kept, t: int, record: Record | None) -> Tensor:
@@ -266,7 +275,7 @@ class LoopyNet(nn.Module):
         for edge in self.graph.skips:
             if edge.section == "head" and edge.source in kept:
                 kept[edge.name] = self._signal(edge, kept[edge.source], t, record)
-        return self._run_chain(self.graph.head, x, kept, {}, t, record)
+        return self._run_chain(self.graph.head, x, kept, {}, t, None, record)
 
     def _run_chain(
         self,
@@ -275,12 +284,17 @@ class LoopyNet(nn.Module):
         kept: Kept,
         arriving: Mapping[str, Tensor | None],
         t: int,
+        count: int | None,
         record: Record | None,
     ) -> Tensor:
-        """Run consecutive layers of the main stack, merging skips and arriving loops."""
+        """Run consecutive layers of the main stack, merging skips and arriving signals."""
         for name in names:
+            if name in arriving:  # what the layer below gave in an earlier pass
+                x = cast(Tensor, arriving[name])  # None only where the layer does not run
+            if not self.graph.timetable.runs(name, t, count):
+                continue
             for edge in self.graph.edges_into(name):
-                signal = arriving.get(edge.name) if edge.kind == "loop" else kept[edge.name]
+                signal = arriving[edge.name] if edge.delay else kept[edge.name]
                 if signal is not None:
                     _tell(record, f"{edge.name}.forward", t, x)
                     _tell(record, f"{edge.name}.signal", t, signal)
@@ -290,16 +304,33 @@ class LoopyNet(nn.Module):
             _tell(record, name, t, x)
             if name in self._sources:
                 kept[name] = x
-                self._send_skips(name, x, kept, t, record)
+                self._send_skips(name, x, kept, t, count, record)
         return x
 
     def _send_skips(
-        self, source: str, x: Tensor, kept: Kept, t: int, record: Record | None
+        self, source: str, x: Tensor, kept: Kept, t: int, count: int | None, record: Record | None
     ) -> None:
-        """Compute the skip signals that leave a layer, but for those that the head reads."""
+        """Compute the skip signals that arrive in this pass, but for those that the head reads."""
         for edge in self.graph.skips:
             if edge.source == source and edge.section == self.graph.section_of(source):
-                kept[edge.name] = self._signal(edge, x, t, record)
+                now = edge.section != "body" or self.graph.timetable.sends(edge, t, count)
+                if now and not edge.delay:
+                    kept[edge.name] = self._signal(edge, x, t, record)
+
+    def _leaving(
+        self, kept: Kept, carry: Carry, t: int, count: int | None, record: Record | None
+    ) -> dict[str, Tensor | None]:
+        """Return what leaves for later passes."""
+        table = self.graph.timetable
+        leaving = {name: kept.get(below) for name, below in self._below.items()}
+        for edge in (*self.graph.loops, *self.graph.skips):
+            if edge.delay and not table.has_sent(edge, t + edge.delay):
+                leaving[edge.name] = carry[edge.name][-1]  # still what comes before any signal
+            elif edge.delay:
+                sent = table.sends(edge, t, count)
+                signal = self._signal(edge, kept[edge.source], t, record) if sent else None
+                leaving[edge.name] = signal
+        return leaving
 
     def _signal(self, edge: Edge, x: Tensor, t: int, record: Record | None) -> Tensor:
         """Return an edge's signal: its source's output x through its layers, fitted."""
@@ -339,80 +370,21 @@ class LoopyNet(nn.Module):
             copy = LoopyNet(self.spec.model_copy(update={"unroll": unroll}))
         copy.to(next(iter(self.parameters()), torch.empty(0)))
         tied = self.state_dict()
-        untied = {key: _tied_value(key, value, tied) for key, value in copy.state_dict().items()}
-        copy.load_state_dict(untied)
+        copy.load_state_dict(
+            {
+                key: tied_value(key, value, tied, self.layers)
+                for key, value in copy.state_dict().items()
+            }
+        )
         return copy.train(self.training)
-
-    def _build_layers(self) -> dict[str, nn.Module]:
-        modules: dict[str, nn.Module] = {}
-        for node in self.graph.layers.values():
-            if self.graph.untied(node.section):
-                for t in self.graph.layer_times(node):
-                    modules[f"{node.name}@{t}"] = Layer(node, 1)
-            else:
-                modules[node.name] = Layer(node, node.runs)
-        return modules
-
-    def _build_edges(self, build: Callable[[Edge], nn.Module]) -> dict[str, nn.Module]:
-        modules: dict[str, nn.Module] = {}
-        for edge in self.graph.edges:
-            merging = build is Merge
-            section = self._merge_section(edge) if merging else edge.section
-            if self.graph.untied(section):
-                times = (self.graph.merge_times if merging else self.graph.signal_times)(edge)
-                modules |= {f"{edge.name}@{t}": build(edge) for t in times}
-            else:
-                modules[edge.name] = build(edge)
-        return modules
 
     def _merge_section(self, edge: Edge) -> Section:
         return self.graph.section_of(edge.target)
 
-    def _check_input(self, x: Tensor) -> None:
-        if tuple(x.shape[1:]) != self.graph.input_shape:
-            wanted = show(self.graph.input_shape)
-            raise LoopyNetError(
-                f'"{self.graph.name}" takes inputs [N, {wanted[1:]}, and got {show(x.shape)}'
-            )
-
     def _check_unrolls(self, unrolls: int | None) -> int:
-        steps = self.graph.steps
-        if unrolls is None or unrolls == steps:
-            return steps
-        if not isinstance(unrolls, int) or unrolls < 1:
-            raise LoopyNetError(f"unrolls must be a whole number from 1 up, and is {unrolls!r}")
-        if not self.graph.loops:
-            raise LoopyNetError(
-                f'"{self.graph.name}" was built without loops (unroll.steps: 1 or none declared), '
-                f"so it cannot run {unrolls} unrolls; build it with more steps"
-            )
-        if unrolls > steps and not self.graph.tied:
-            raise LoopyNetError(
-                f'"{self.graph.name}" is untied and has weights for {steps} unrolls, not {unrolls}'
-            )
-        if unrolls > steps and self._norm_differs and not torch.compiler.is_compiling():
-            warnings.warn(
-                f'running {unrolls} unrolls of "{self.graph.name}", which has {steps}: the unrolls '
-                f"after number {steps} use its scale, shift and running statistics",
-                LoopyNetWarning,
-                stacklevel=2,
-            )
-        return unrolls
+        return check_unrolls(self.graph, unrolls)
 
 
 def _tell(record: Record | None, name: str, t: int, value: Tensor) -> None:
     if record is not None:
         record(f"{name}@{t}", value)
-
-
-def _tied_value(key: str, like: Tensor, tied: Mapping[str, Tensor]) -> Tensor:
-    """Return the tied network's value for an untied key such as layers.conv_1@2.norm.weight."""
-    if key in tied:
-        return tied[key]
-    before, at, after = key.partition("@")
-    step, _, rest = after.partition(".")
-    value = tied[f"{before}.{rest}"]
-    if value.shape == like.shape or not at:
-        return value
-    index = min(int(step), len(value)) - 1  # a norm's sets of numbers, one for each unroll
-    return value[index : index + 1]

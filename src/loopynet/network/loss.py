@@ -19,7 +19,7 @@ def loss_over_time(
     """Return the mean cross-entropy of a batch, over one or several unrolls.
 
     Args:
-        logits: [N, classes], or [unrolls, N, classes].
+        logits: [N, classes], or [unrolls, N, classes] of the unrolls that give logits.
         labels: class numbers [N].
         steps: "last" unroll, mean over "all", or one weight for each; weights are normalized.
         label_smoothing: share of a label that is spread over all classes.

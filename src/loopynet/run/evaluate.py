@@ -22,7 +22,7 @@ class Answers:
 
     Attributes:
         labels: int64 [N], the right classes.
-        predicted: int64 [k, N], the classes answered at each unroll.
+        predicted: int64 [k, N], the classes answered at each unroll that gives logits.
         weights: int64 [N], how often each image counts: once, but for the published protocol.
     """
 
@@ -48,10 +48,11 @@ class Evaluation:
         images: how many different images were looked at.
         accuracy: share of right answers at the last unroll, 0 to 1.
         loss: mean cross-entropy at the last unroll, in nats.
-        accuracies: share of right answers at each unroll.
-        losses: mean cross-entropy at each unroll.
+        accuracies: share of right answers at each unroll from `first_unroll` on.
+        losses: mean cross-entropy at the same unrolls.
         protocol: standard, or published (see `evaluate`).
         answers: what was answered for each image; not part of `plain`.
+        first_unroll: the first unroll that gives logits: 1, or later where signals have delays.
     """
 
     images: int
@@ -61,6 +62,7 @@ class Evaluation:
     losses: tuple[float, ...]
     protocol: Protocol
     answers: Answers
+    first_unroll: int = 1
 
     def plain(self) -> dict[str, Any]:
         """Return the figures as JSON-able data."""
@@ -104,7 +106,8 @@ def evaluate(
     was_training = net.training
     net.eval().to(device)
     converging = unrolls is None and net.stop is not None  # one answer, at the fixed point
-    steps = range(1 if converging else unrolls or net.graph.steps)
+    first = 1 if converging else net.graph.first_readout
+    steps = range(first, 2 if converging else (unrolls or net.graph.steps) + 1)
     accuracies, losses = ([_mean(device) for _ in steps] for _ in range(2))
     batches = evaluation_batches(images, preprocessing, protocol)
     predicted = torch.zeros(len(steps), batches.distinct, dtype=torch.int64, device=device)
@@ -114,14 +117,23 @@ def evaluate(
         x, y = pixels.to(device), labels.to(device)
         weight = 1 if protocol == "published" else len(y)
         each = net(x)[None] if converging else net(x, unrolls=unrolls, readout=Each())
-        for t, logits in enumerate(each):
-            predicted[t, window] = logits.argmax(-1)
-            accuracies[t].update((predicted[t, window] == y).double().mean(), weight)
-            losses[t].update(functional.cross_entropy(logits, y).double(), weight)
+        for i, logits in enumerate(each):
+            predicted[i, window] = logits.argmax(-1)
+            accuracies[i].update((predicted[i, window] == y).double().mean(), weight)
+            losses[i].update(functional.cross_entropy(logits, y).double(), weight)
     net.train(was_training)
     shares, means = (tuple(float(m.compute()) for m in kind) for kind in (accuracies, losses))
     answers = Answers(images.labels[: batches.distinct].cpu(), predicted.cpu(), weights)
-    return Evaluation(batches.distinct, shares[-1], means[-1], shares, means, protocol, answers)
+    return Evaluation(
+        images=batches.distinct,
+        accuracy=shares[-1],
+        loss=means[-1],
+        accuracies=shares,
+        losses=means,
+        protocol=protocol,
+        answers=answers,
+        first_unroll=first,
+    )
 
 
 def _mean(device: torch.device | str) -> MeanMetric:

@@ -61,11 +61,12 @@ def exit_curve(
     each, labels = _logits_of_each(net, images, preprocessing, unrolls, device)
     rules: list[Confident | Agreed] = [Confident(p) for p in CONFIDENCES]
     rules += [Agreed(n) for n in range(2, len(each))]
-    points = [Exit(None, float(len(each)), _share(each[-1].argmax(-1) == labels))]
+    before = net.graph.first_readout - 1  # unrolls without logits
+    points = [Exit(None, float(before + len(each)), _share(each[-1].argmax(-1) == labels))]
     for rule in rules:
         times = exit_times(each, rule)
         answers = each.argmax(-1).gather(0, times[None] - 1)[0]
-        mean = float(times.double().mean())
+        mean = before + float(times.double().mean())
         points.append(Exit(rule, mean, _share(answers == labels)))
     return points
 

@@ -21,12 +21,14 @@ class Prediction:
 
     Attributes:
         image: the file.
-        probabilities: for each unroll, (class name, probability) of the likeliest classes, the
-            likeliest first.
+        probabilities: for each unroll from `first_unroll` on, (class name, probability) of the
+            likeliest classes, the likeliest first.
+        first_unroll: the first unroll that gives logits: 1, or later where signals have delays.
     """
 
     image: str
     probabilities: tuple[tuple[tuple[str, float], ...], ...]
+    first_unroll: int = 1
 
 
 @torch.inference_mode()
@@ -52,7 +54,7 @@ def predict(
     pixels = torch.stack([read_image(Path(image), shape) for image in images])
     device = best_device()
     x = preprocessing(pixels).to(device)
-    logits = net.to(device)(x, unrolls=unrolls, readout=Each())  # [unrolls, N, classes]
+    logits = net.to(device)(x, unrolls=unrolls, readout=Each())  # [readouts, N, classes]
     values, classes = logits.softmax(-1).topk(min(top, logits.shape[-1]))
     return [
         Prediction(
@@ -64,6 +66,7 @@ def predict(
                 )
                 for t in range(len(logits))
             ),
+            net.graph.first_readout,
         )
         for n, image in enumerate(images)
     ]

@@ -15,6 +15,7 @@ from loopynet.parts.norms import NormSpec
 from loopynet.parts.shape import Count
 from loopynet.spec.base import SpecModel
 from loopynet.spec.data import DataSpec
+from loopynet.spec.schedule import first_readout
 from loopynet.spec.training import Loss, TrainingSpec
 from loopynet.spec.wiring import Loop, Skip, Unroll
 
@@ -139,9 +140,22 @@ class NetworkSpec(SpecModel):
         if steps != "last" and self.readout != "each":
             text = "needs the logits of every unroll; write readout: each"
             raise located_errors({("loss", "steps"): text})
-        if isinstance(steps, tuple) and (len(steps) != self.unroll.steps or sum(steps) == 0):
+        first = first_readout(self)
+        logits = self.unroll.steps - first + 1  # below 1 the graph refuses the number of steps
+        if isinstance(steps, tuple) and logits > 0 and (len(steps) != logits or sum(steps) == 0):
             text = f"has {len(steps)} weights for unroll.steps {self.unroll.steps}"
-            raise located_errors({("loss", "steps"): f"{text}; write one each, not all zero"})
+            one_each = f"{logits}, one for each unroll from {first} on" if first > 1 else "one each"
+            text = f"{text}; write {one_each}, not all zero"
+            raise located_errors({("loss", "steps"): text})
+        first = first_readout(self)
+        logits = self.unroll.steps - first + 1  # below 1 the graph refuses the number of steps
+        if isinstance(steps, tuple) and logits > 0 and (len(steps) != logits or sum(steps) == 0):
+            text = f"has {len(steps)} weights for unroll.steps {self.unroll.steps}"
+            since = f", of which the first {first - 1} give no logits yet" if first > 1 else ""
+            text = f"{text}{since}; write one each, not all zero"
+            if first > 1:
+                text = text.replace("one each", f"{logits}, one for each logits")
+            raise located_errors({("loss", "steps"): text})
         return self
 
 

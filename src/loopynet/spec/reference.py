@@ -175,6 +175,10 @@ def _array_words(schema: Schema) -> str:
 
 def _object_words(schema: Schema) -> str:
     entry: Schema = next(iter(schema.get("patternProperties", {}).values()), {})
+    if schema.get("additionalProperties", {}).get("type") == "integer":
+        return f"mapping of layers to {_words(schema['additionalProperties'])}".replace(
+            "number", "numbers"
+        )
     anchor = _ANCHORS.get(entry.get("$ref", "").rpartition("/")[2])
     return f"mapping of names to [{anchor}](#{anchor})" if anchor else "mapping of names to options"
 

@@ -16,6 +16,7 @@ from loopynet.spec.base import SpecModel
 
 MergeName = Annotated[str, NameFrom(merges)]
 Fit = Literal["error", "resize", "project"]
+Delay = Annotated[int, Field(ge=0, le=10_000)]
 
 
 class Skip(SpecModel):
@@ -31,6 +32,11 @@ class Skip(SpecModel):
         "error",
         description="if shapes differ: error, resize (bilinear), or project (learned 1x1 "
         "convolution to the target's channels, then resize)",
+    )
+    delay: Delay | None = Field(
+        None,
+        description="unrolls that the signal takes inside the loopy section; null: 0, or 1 in the "
+        "parallel schedule",
     )
 
 
@@ -53,8 +59,20 @@ class Unroll(SpecModel):
         1, description="the unroll factor k; with 1 the loops are not used"
     )
     tied: bool = Field(True, description="whether all unrolls share a layer's weights")
-    schedule: Literal["sequential"] = Field(
-        "sequential", description="each pass runs bottom to top; loops carry to the next pass"
+    schedule: Literal["sequential", "parallel"] = Field(
+        "sequential",
+        description="sequential: each pass runs bottom to top, loops carry to the next pass; "
+        "parallel: every layer of the loopy section reads its inputs from the step before",
+    )
+    delays: dict[str, Delay] = Field(
+        {},
+        description="unrolls that the main stack's edge into a layer of the loopy section takes; "
+        "0 for layers that are not named, or 1 in the parallel schedule",
+    )
+    initial: Literal["absent", "zero"] = Field(
+        "absent",
+        description="what a forward edge with a delay gives before its first signal: absent (the "
+        "layer does not run yet) or zero (it runs on zeros)",
     )
     until: Literal["steps", "converged"] = Field(
         "steps", description="run `steps` unrolls, or until each sample's loop signals settle"

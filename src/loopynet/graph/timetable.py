@@ -1,0 +1,123 @@
+"""What runs at which unroll: when a value is there at the earliest, and which logits read it.
+
+Nothing here depends on how many unrolls a run has. A value at unroll t is *there* from the first
+unroll at which its layer's input has arrived; it is *read* by the logits of some unroll r >= t, the
+earliest that depend on it. A run of k unrolls computes what is there and read up to k; a run of
+unknown length computes all that is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from loopynet.graph.nodes import Edge
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """The order of events of one loopy section.
+
+    Attributes:
+        body: the layers of the loopy section in order.
+        delays: unrolls that the main stack's edge into each of them takes, but for the first.
+        waits: whether a layer has no output until its main-stack input has arrived
+            (`unroll.initial: absent`); it starts from zeros otherwise.
+        edges: the loops, and the skips with both ends in the loopy section.
+        read: the layers that the head reads: the last one, and those that a skip takes there.
+    """
+
+    body: tuple[str, ...]
+    delays: Mapping[str, int]
+    waits: bool
+    edges: tuple[Edge, ...]
+    read: frozenset[str]
+
+    @cached_property
+    def first(self) -> dict[str, int]:
+        """The first unroll at which each layer has an output."""
+        found, t = {}, 1
+        for name in self.body:
+            t += self.delays.get(name, 0) if self.waits else 0
+            found[name] = t
+        return found
+
+    def runs(self, name: str, t: int, count: int | None) -> bool:
+        """Say whether a layer runs at unroll t in a run of `count`; None for one of unknown length.
+
+        Layers outside the loopy section run whenever their section does.
+        """
+        if name not in self.first:
+            return True
+        return t >= self.first[name] and (count is None or self.read_at(name, t) <= count)
+
+    def sends(self, edge: Edge, t: int, count: int | None) -> bool:
+        """Say whether the signal that leaves an edge's source at unroll t is computed."""
+        arrives = t + edge.delay
+        return self.has_sent(edge, arrives) and self.runs(edge.target, arrives, count)
+
+    def has_sent(self, edge: Edge, t: int) -> bool:
+        """Say whether an edge has a signal of its source at unroll t, if it is computed at all."""
+        return t - edge.delay >= self.first[edge.source]
+
+    def merges(self, edge: Edge, t: int, count: int | None) -> bool:
+        """Say whether an edge joins its target at unroll t, be it with its initial signal."""
+        there = edge.initial != "absent" or self.has_sent(edge, t)
+        return there and self.runs(edge.target, t, count)
+
+    def read_at(self, name: str, t: int) -> int:
+        """Return the earliest unroll whose logits depend on a layer's output at unroll t."""
+        ways = self._ways[name]
+        return t + ways[min(t, len(ways)) - 1]
+
+    def first_effect(self, edge: Edge) -> int:
+        """Return the earliest unroll whose logits depend on a signal that an edge has sent."""
+        start = max(self.first[edge.source] + edge.delay, self.first[edge.target])
+        end = max(start, *self.first.values())
+        return min(self.read_at(edge.target, t) for t in range(start, end + 1))
+
+    @cached_property
+    def _ways(self) -> dict[str, list[int]]:
+        """For each layer, how many unrolls its output at t = 1, 2, ... takes to the logits.
+
+        They are found backwards from the unroll at which every layer has an output. From there on
+        they stay, so that the last number holds for all later unrolls.
+        """
+        settled = max(self.first.values(), default=1)
+        found = {name: [0] * (settled - 1) + [way] for name, way in self._last_ways().items()}
+        for t in range(settled - 1, 0, -1):
+            for name in reversed(self.body):
+                if t >= self.first[name]:
+                    found[name][t - 1] = min(
+                        delay + found[target][min(t + delay, settled) - 1]
+                        for target, delay in self._readers(name)
+                        if t + delay >= self.first[target]
+                    )
+        return found
+
+    def _last_ways(self) -> dict[str, int]:
+        """Return the shortest way from each layer to the logits once every layer has an output."""
+        found = {name: sum(self.delays.get(n, 0) for n in self._above(name)) for name in self.body}
+        found |= dict.fromkeys(self.read, 0)
+        changed = True
+        while changed:
+            changed = False
+            for name in reversed(self.body):
+                for target, delay in self._readers(name):
+                    if delay + found[target] < found[name]:
+                        found[name], changed = delay + found[target], True
+        return found
+
+    def _readers(self, name: str) -> Iterator[tuple[str, int]]:
+        """Yield target and delay of everything in the section that reads a layer's output."""
+        for target in self._above(name)[:1]:
+            yield target, self.delays.get(target, 0)
+        for edge in self.edges:
+            if edge.source == name:
+                yield edge.target, edge.delay
+
+    def _above(self, name: str) -> tuple[str, ...]:
+        return self.body[self.body.index(name) + 1 :]

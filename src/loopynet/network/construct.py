@@ -1,0 +1,67 @@
+"""The modules of a network by name, tied or one copy for each unroll."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from loopynet.graph import Graph
+from loopynet.network.edge import Fit, Merge
+from loopynet.network.layer import Layer
+
+
+def build_layers(graph: Graph) -> dict[str, nn.Module]:
+    """Return every layer by its name, or by `name@t` for each unroll of an untied one."""
+    modules: dict[str, nn.Module] = {}
+    for node in graph.layers.values():
+        times = graph.layer_times(node)
+        if graph.untied(node.section):
+            modules |= {f"{node.name}@{t}": Layer(node, (t,)) for t in times}
+        else:
+            modules[node.name] = Layer(node, times)
+    return modules
+
+
+def build_fits(graph: Graph) -> dict[str, nn.Module]:
+    """Return what brings each edge's signal into shape, by name as for layers."""
+    modules: dict[str, nn.Module] = {}
+    for edge in graph.edges:
+        if graph.untied(edge.section):
+            modules |= {f"{edge.name}@{t}": Fit(edge) for t in graph.signal_times(edge)}
+        else:
+            modules[edge.name] = Fit(edge)
+    return modules
+
+
+def build_merges(graph: Graph) -> dict[str, nn.Module]:
+    """Return what joins each edge's signal to its target's input, by name as for layers."""
+    modules: dict[str, nn.Module] = {}
+    for edge in graph.edges:
+        if graph.untied(graph.section_of(edge.target)):
+            modules |= {f"{edge.name}@{t}": Merge(edge) for t in graph.merge_times(edge)}
+        else:
+            modules[edge.name] = Merge(edge)
+    return modules
+
+
+def tied_value(key: str, like: Tensor, tied: Mapping[str, Tensor], layers: nn.ModuleDict) -> Tensor:
+    """Return the tied network's value for an untied key such as layers.conv_1@2.norm.weight.
+
+    Args:
+        key: of the untied network's state.
+        like: its value there.
+        tied: the tied network's state.
+        layers: the tied network's layers.
+    """
+    if key in tied:
+        return tied[key]
+    before, at, after = key.partition("@")
+    step, _, rest = after.partition(".")
+    value = tied[f"{before}.{rest}"]
+    if value.shape == like.shape or not at:
+        return value
+    layer = layers[before.partition(".")[2]]
+    assert isinstance(layer, Layer)
+    index = layer.norm_set(int(step)) - 1  # a norm's sets of numbers, one for each unroll
+    return value[index : index + 1]
