@@ -49,6 +49,7 @@ def test_every_activation_gradient_and_statistic(name, kind, over_time, training
     x, same = random_input(net).requires_grad_(), random_input(net).requires_grad_()
     wanted = by_hand(same, parts)
     logits = net(x, record=record.__setitem__)
+    record = {name: value for name, value in record.items() if "." not in name}  # no merge's terms
     assert_close(logits, wanted, "logits")
     assert_all_close(record, parts.trace)
     weighed(wanted).backward()

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from loopynet.explain.convergence import Convergence, Signals, convergence
 from loopynet.explain.intervals import over_images, quantiles
+from loopynet.explain.passes import check_undelayed
 from loopynet.explain.sample import Progress, batches, check_sample
 from loopynet.network import Each, LoopyNet
 from loopynet.statistics import Estimate
@@ -115,6 +116,7 @@ def dynamics(
     Raises:
         LoopyNetError: training mode, wrong shapes, or an impossible number of unrolls.
     """
+    check_undelayed(net)
     check_sample(net, images, labels)
     logits, moved, signals = [], [], []
     for rows in batches(len(images), batch_size, "dynamics", progress):

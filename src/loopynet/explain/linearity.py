@@ -21,6 +21,7 @@ from torch import Tensor
 from loopynet.errors import LoopyNetError, did_you_mean
 from loopynet.explain.field import receptive_fields
 from loopynet.explain.least_squares import HeldOut, Moments
+from loopynet.explain.passes import check_undelayed
 from loopynet.explain.patches import Grid, grid_of, patches
 from loopynet.explain.responses import Side, recorded
 from loopynet.explain.sample import Progress, batches, check_sample
@@ -137,6 +138,7 @@ def linearity(
         LoopyNetError: training mode, wrong shapes, a layer that has no small field, or fewer than
             two samples for each regressor.
     """
+    check_undelayed(net)
     check_sample(net, images)
     count = unrolls or net.graph.steps
     cut = min(max(round(fit_share * len(images)), 1), len(images) - 1)

@@ -56,9 +56,21 @@ def _joined(carry: Mapping[str, tuple[Tensor | None, ...]]) -> Tensor:
     return torch.cat([one.flatten(1) for one in signals], dim=1)
 
 
+def check_undelayed(net: LoopyNet) -> None:
+    """Raise LoopyNetError if an edge of the main stack or a skip takes unrolls of its own."""
+    delayed = [name for name, delay in net.graph.delays.items() if delay]
+    delayed += [skip.name for skip in net.graph.skips if skip.delay]
+    if delayed:
+        raise LoopyNetError(
+            f'"{net.graph.name}" has delays on its way forward (at "{delayed[0]}"), for which this '
+            "is not measured; write schedule: sequential without delays"
+        )
+
+
 def check_pass(net: LoopyNet, t: int) -> None:
     """Raise LoopyNetError if pass t + 1 is no function of the carry after t passes."""
     name, loops = net.graph.name, net.graph.loops
+    check_undelayed(net)
     if not loops:
         raise LoopyNetError(f'"{name}" has no loops, so that no pass depends on the one before')
     least = max(1, *(e.delay if e.initial == "absent" else 0 for e in loops))

@@ -46,7 +46,7 @@ def check_unrolls(graph: Graph, unrolls: int | None) -> int:
         raise LoopyNetError(
             f'"{graph.name}" is untied and has weights for {steps} unrolls, not {unrolls}'
         )
-    if unrolls > steps and _norms_differ(graph) and not torch.compiler.is_compiling():
+    if unrolls > steps and norms_differ(graph) and not torch.compiler.is_compiling():
         warnings.warn(
             f'running {unrolls} unrolls of "{graph.name}", which has {steps}: the unrolls '
             f"after number {steps} use its scale, shift and running statistics",
@@ -56,7 +56,7 @@ def check_unrolls(graph: Graph, unrolls: int | None) -> int:
     return unrolls
 
 
-def _norms_differ(graph: Graph) -> bool:
+def norms_differ(graph: Graph) -> bool:
     """Say whether some unrolls are normalized with numbers of their own."""
     nodes = graph.layers.values()
     return any(node.norm.differs_by_step and node.section == "body" for node in nodes)

@@ -15,6 +15,7 @@ from loopynet.modules.gradient import Implicit, Phantom
 from loopynet.modules.norm import BatchNormOverTime
 from loopynet.modules.solvers import Solver
 from loopynet.network.carry import Carry, CarryShape, is_complete, select
+from loopynet.network.checks import norms_differ
 from loopynet.network.stopping import Converged, Outcome
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _first_passes(
 ) -> tuple[Carry, int]:
     """Run the passes that have numbers of their own; returns the carry and the iterated pass."""
     carry, t = net._initial_carry(trunk), 0
-    own = net.graph.steps if net._norm_differs else 1
+    own = net.graph.steps if norms_differ(net.graph) else 1
     while not is_complete(carry) or t < own:
         t += 1
         _, carry = _pass(net, trunk, kept, carry, t)
