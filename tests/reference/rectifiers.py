@@ -74,7 +74,9 @@ def explained(
     """Return the map [N, ...] of one filter, by the interpreter."""
     x = x.detach().clone().requires_grad_()
     tensors = {key: value.detach().clone() for key, value in net.state_dict().items()}
-    shapes = {edge.name: edge.signal_shape for edge in net.graph.loops}
+    graph = net.graph
+    shapes = {edge.name: edge.signal_shape for edge in graph.edges}
+    shapes |= {n: graph.shape_of(graph.main[graph.main.index(n) - 1]) for n in graph.body[1:]}
     reference = Interpreter(
         document, tensors, x, training=False, initial_shapes=shapes, unrolls=unrolls
     )

@@ -253,10 +253,12 @@ def json_schema() -> Schema:
     template = _any_of_their_options(kinds.values())
     inherited = {**template, "title": "inherits from a template", "required": ["template"]}
     definitions = schema["$defs"] | kinds | {"template": template, "inherited": inherited}
-    for registry in (activations, initializers, optimizers, schedules):
+    choices = (activations, initializers, optimizers, schedules, gradients, solvers, unrollings)
+    for registry in choices:
         annotated = Annotated[Choice, ChoiceFrom(registry)]
         definitions[_definition(registry)] = TypeAdapter(annotated).json_schema()
-    _refer_to_choices(TrainingSpec, definitions["TrainingSpec"])
+    for model in (TrainingSpec, Unroll):
+        _refer_to_choices(model, definitions[model.__name__])
     norm = definitions["NormSpec"]
     definitions["NormSpec"] = {"anyOf": [{"enum": norm["properties"]["type"]["enum"]}, norm]}
     alternatives = [{"$ref": f"#/$defs/{name}"} for name in (*kinds, "inherited")]
