@@ -2,11 +2,13 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 import torch
 
 from loopynet import LoopyNet, RunError, SpecError, load_spec, pretrained_names
+from loopynet.cli.main import main
 from loopynet.data import load_data
 from loopynet.run import RunFolder, evaluate
 from loopynet.spec.write import resolved_document
@@ -61,3 +63,11 @@ def test_other_names_are_refused_with_those_there_are():
         LoopyNet.pretrained("cifar10-vanilla")
     with pytest.raises(RunError, match="trained zoo entries: cifar10-loop"):
         RunFolder.open("nothing-of-this-name")
+
+
+def test_nothing_is_written_into_the_package(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert RunFolder.open("mnist-loopy").outputs == Path("runs/mnist-loopy")
+    assert RunFolder(tmp_path / "mnist-loopy").outputs == tmp_path / "mnist-loopy"
+    assert main(["report", "mnist-loopy"]) == 1
+    assert "is a trained zoo entry" in capsys.readouterr().err

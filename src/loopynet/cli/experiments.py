@@ -68,7 +68,10 @@ def run_report(options: argparse.Namespace) -> int:
     from loopynet.report import report_run
     from loopynet.run import RunFolder
 
-    print(f"wrote {report_run(RunFolder.open(options.run))}", file=sys.stderr)
+    run = RunFolder.open(options.run)
+    if run.outputs != run.path:
+        raise RunError(f'"{options.run}" is a trained zoo entry of the package; train it to report')
+    print(f"wrote {report_run(run)}", file=sys.stderr)
     return 0
 
 

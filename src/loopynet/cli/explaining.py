@@ -58,7 +58,7 @@ def run_explain(options: argparse.Namespace) -> int:
     net = run.network().to(device)
     shown, x = _images(run, net, options.split, options.images)
     x = x.to(device)
-    folder = Path(options.out) if options.out else run.path / "explain"
+    folder = Path(options.out) if options.out else run.outputs / "explain"
     sections = _filter_sections(net, shown, x, folder, options)
     views = merges(net, x, unrolls=options.unrolls)
     if views:

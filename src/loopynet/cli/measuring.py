@@ -63,7 +63,7 @@ def _leave(
 
     from loopynet.explain import figures, markdown
 
-    folder = Path(options.out) if options.out else run.path / "measurements"
+    folder = Path(options.out) if options.out else run.outputs / "measurements"
     folder.mkdir(parents=True, exist_ok=True)
     data = {**_made(options), **found.plain()}
     text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

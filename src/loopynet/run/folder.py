@@ -85,6 +85,16 @@ class RunFolder:
         raise RunError(f'"{name}" is no run folder (it has no config.yaml); {known}; {trained}')
 
     @property
+    def outputs(self) -> Path:
+        """Where to put what is made of the run: in its folder, or `runs/` for a zoo entry's.
+
+        The folders of trained zoo entries belong to the installed package and stay as they are.
+        """
+        name = self.path.name
+        packaged = name in pretrained_names() and self.path == pretrained_folder(name)
+        return RUNS / name if packaged else self.path
+
+    @property
     def checkpoint(self) -> Path:
         """The checkpoint at the end of the last finished epoch."""
         return self.path / "checkpoints" / "last.ckpt"
