@@ -134,6 +134,8 @@ def _parts(net: LoopyNet, x: Tensor, labels: Tensor) -> Parts:
     named = dict(net.named_parameters())
     body = {key: p for key, p in named.items() if not _in_head(net, key)}
     found: Parts = {}
+    if not loss.requires_grad:  # a network without weights
+        return found
     grads = torch.autograd.grad(
         loss, [logits, *body.values()], retain_graph=True, materialize_grads=True
     )
@@ -198,6 +200,8 @@ def _check_sums(parts: Parts, tied: LoopyNet, x: Tensor, labels: Tensor) -> None
     loss = loss_over_time(
         tied(x, unrolls=tied.graph.steps, gradient=Full()), labels, tied.spec.loss.steps
     )
+    if not loss.requires_grad:
+        return
     wholes = torch.autograd.grad(loss, list(named.values()), materialize_grads=True)
     for (key, parameter), whole in zip(named.items(), wholes, strict=True):
         if key not in parts or not parameter.numel():

@@ -35,12 +35,28 @@ def _peak(device: torch.device) -> int | None:
     """Return the most bytes held so far."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
+    high = _high_water()
+    if high is not None:
+        return high
     try:
         import resource
     except ImportError:  # Windows
         return None
     kilo = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilo
+
+
+def _high_water() -> int | None:
+    """Return the most bytes that this program held; Linux only.
+
+    getrusage counts what the program that started this one held, too.
+    """
+    try:
+        with open("/proc/self/status", encoding="ascii") as file:  # noqa: PTH123
+            lines = [line.split() for line in file if line.startswith("VmHWM:")]
+    except OSError:
+        return None
+    return int(lines[0][1]) * 1024 if lines else None
 
 
 def _resident() -> int | None:
