@@ -14,19 +14,23 @@ from torch.fx import Proxy
 from loopynet.errors import LoopyNetError
 from loopynet.graph import Edge, Graph, build_graph, check_memory
 from loopynet.graph.nodes import INPUT, Section
-from loopynet.modules.gradient import Full, Gradient, Implicit, Phantom, Recompute, Truncated
+from loopynet.modules.gradient import Gradient
 from loopynet.network.carry import Carry
 from loopynet.network.checks import check_input, check_unrolls
-from loopynet.network.construct import build_fits, build_layers, build_merges, tied_value
-from loopynet.network.early_exit import exit_early
+from loopynet.network.construct import (
+    build_fits,
+    build_layers,
+    build_merges,
+    untied_spec,
+    untied_state,
+)
 from loopynet.network.edge import initial_input, initial_signal
-from loopynet.network.fixed_point import run_to_convergence
 from loopynet.network.layer import Layer
-from loopynet.network.readout import Each, Last, Readout, as_readout
+from loopynet.network.readout import Each, Readout, as_readout
+from loopynet.network.run import pass_mode, run_network, stopping_rule
 from loopynet.network.segment import run_compiled, split_chain
-from loopynet.network.stopping import Converged, Outcome, Stop
+from loopynet.network.stopping import Outcome, Stop
 from loopynet.network.weights import load_weights
-from loopynet.parts.gradients import gradients, solvers
 from loopynet.spec import NetworkSpec, read_spec
 from loopynet.spec.read import validate
 from loopynet.zoo import load_source, pretrained_folder
@@ -160,8 +164,8 @@ class LoopyNet(nn.Module):
                     "a stopping rule runs no fixed passes to record: write unrolls=k"
                 )
             return self.run(x, stop, unrolls=unrolls, readout=readout, gradient=gradient).logits
-        mode = self._mode(gradient)
-        count = self._check_unrolls(unrolls)
+        mode = pass_mode(self.spec, gradient)
+        count = check_unrolls(self.graph, unrolls)
         chosen = as_readout(readout or self.graph.readout)
         x, kept = self._run_trunk(x, record)
         carry = self._initial_carry(x)
@@ -191,52 +195,12 @@ class LoopyNet(nn.Module):
             readout: as for a call; with a stopping rule only the last.
             gradient: as for a call.
         """
-        check_input(self.graph, x)
-        stop = self.stop if stop is None and unrolls is None else stop
-        if stop is None:
-            logits = self(x, unrolls=unrolls, readout=readout, gradient=gradient)
-            count = torch.full((len(x),), self._check_unrolls(unrolls), device=x.device)
-            return Outcome(logits, count)
-        if readout is not None and not isinstance(as_readout(readout), Last):
-            raise LoopyNetError(
-                "a stopping rule gives one answer for each sample: leave readout out"
-            )
-        if isinstance(stop, Converged):
-            if unrolls is not None:
-                raise LoopyNetError("with Converged write max_steps in it, and leave unrolls out")
-            return run_to_convergence(self, x, stop, self._fixed_point_mode(gradient))
-        return exit_early(self, x, stop, self._check_unrolls(unrolls))
-
-    def _mode(self, gradient: Gradient | None) -> Full | Truncated | Recompute:
-        """Return the gradient mode of a run with a fixed number of unrolls."""
-        mode = gradient or gradients.call(self.spec.training.gradient)
-        if isinstance(mode, Implicit | Phantom):
-            if gradient is None:  # the spec's, and the call asked for a number of unrolls
-                return Full()
-            raise LoopyNetError(
-                f"{type(mode).__name__} is a gradient at a fixed point: add stop=Converged()"
-            )
-        return mode
-
-    def _fixed_point_mode(self, gradient: Gradient | None) -> Implicit | Phantom:
-        """Return the gradient mode of a run to convergence; the exact one if none is named."""
-        mode = gradient or gradients.call(self.spec.training.gradient)
-        if isinstance(mode, Implicit | Phantom):
-            return mode
-        if gradient is None:
-            return Implicit()
-        raise LoopyNetError(
-            f"{type(mode).__name__} keeps passes, of which a run to convergence has no fixed "
-            "number: write gradient=Implicit() or Phantom()"
-        )
+        return run_network(self, x, stop, unrolls, readout, gradient)
 
     @property
     def stop(self) -> Stop | None:
         """The stopping rule of the spec; None for a fixed number of unrolls."""
-        unroll = self.spec.unroll
-        if unroll.until == "steps" or not self.graph.loops:
-            return None
-        return Converged(unroll.tolerance, unroll.max_steps, solvers.call(unroll.solver))
+        return stopping_rule(self.spec, self.graph)
 
     def _run_trunk(self, x: Tensor, record: Record | None) -> tuple[Tensor, Kept]:
         """Run what no loop touches; returns its output and what skips take from it."""
@@ -393,21 +357,11 @@ class LoopyNet(nn.Module):
         The copy computes the same function; the gradients of a tied weight's copies sum to its own
         (the paper's dW_i = sum_j dW_ij).
         """
-        unroll = self.spec.unroll.model_copy(update={"tied": False})
         with torch.random.fork_rng(devices=[]):  # the weights that are drawn are replaced
-            copy = LoopyNet(self.spec.model_copy(update={"unroll": unroll}))
+            copy = LoopyNet(untied_spec(self.spec))
         copy.to(next(iter(self.parameters()), torch.empty(0)))
-        tied = self.state_dict()
-        copy.load_state_dict(
-            {
-                key: tied_value(key, value, tied, self.layers)
-                for key, value in copy.state_dict().items()
-            }
-        )
+        copy.load_state_dict(untied_state(copy.state_dict(), self.state_dict(), self.layers))
         return copy.train(self.training)
-
-    def _check_unrolls(self, unrolls: int | None) -> int:
-        return check_unrolls(self.graph, unrolls)
 
 
 def _tell(record: Record | None, name: str, t: int, value: Tensor) -> None:
