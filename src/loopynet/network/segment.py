@@ -78,7 +78,9 @@ def run_compiled(layers: Sequence[Layer], x: Tensor, rows: Sequence[Rows]) -> Te
 @cache
 def _compiled() -> Callable[..., Tensor]:
     """Return `run_layers` compiled; each batch size is compiled for itself."""
-    # Loops over what a vector register does not fill: masked loads are slower than one by one.
+    # Loops over what a vector register does not fill, since masked loads are slower than one by one;
+    # and no checks of sizes in every call, which the guards have checked.
+    options = {"cpp.enable_loop_tail_vec": False, "size_asserts": False}
     # Every kind of segment is a variant of one function, and of those torch keeps only a few.
     dynamo.recompile_limit = max(dynamo.recompile_limit, MOST_SEGMENTS)
-    return torch.compile(run_layers, dynamic=False, options={"cpp.enable_loop_tail_vec": False})
+    return torch.compile(run_layers, dynamic=False, options=options)
