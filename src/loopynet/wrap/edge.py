@@ -107,7 +107,7 @@ class LoopEdge(nn.Module):
                 x = x.expand(-1, -1, *size)
             elif x.shape[2:] != size:
                 x = functional.interpolate(x, size, mode="bilinear", align_corners=False)
-        return x
+        return _as_given(x, like)
 
     def initial(self, x: Tensor) -> Tensor | None:
         """Return what the merge sees before the first signal; None if it is absent."""
@@ -116,7 +116,8 @@ class LoopEdge(nn.Module):
         image = _to_image(x)
         value = 0.0 if self.loop.initial == "zero" else 1.0
         channels = (self.channels,) if self.concatenates else image.shape[1:2]
-        return image.new_full((image.shape[0], *channels, *image.shape[2:]), value)
+        shape = (image.shape[0], *channels, *image.shape[2:])
+        return _as_given(image.new_full(shape, value), x)
 
     def merge(self, x: Tensor, signal: Tensor) -> Tensor:
         """Return the target's input with the signal: x + gain * (merge(x, signal) - x).
@@ -124,23 +125,19 @@ class LoopEdge(nn.Module):
         Raises:
             LoopyNetError: their shapes differ.
         """
-        image = _to_image(x)
-        if self.concatenates:
-            fits = image.shape[2:] == signal.shape[2:] and image.shape[0] == signal.shape[0]
-        else:
-            fits = image.shape == signal.shape
-        if not fits:
+        image, given = _to_image(x), _to_image(signal)
+        channels = image.shape[1:2] if not self.concatenates else (self.channels,)
+        if given.shape != (image.shape[0], *channels, *image.shape[2:]):
             raise LoopyNetError(
                 f"{self.name}: the signal from {self.source} has the shape "
                 f"{show(tuple(signal.shape))} and the input of {self.target} "
-                f"{show(tuple(image.shape))}{' as an image' if x.dim() == 3 else ''}; "
+                f"{show(tuple(x.shape))}; "
                 'inputs of any size need fit="resize" or "project"'
             )
-        merged: Tensor = self.op(image, signal)
+        merged: Tensor = self.op(image, given)
         if self.back is not None:
             merged = self.back(merged)
-        if x.dim() == 3:
-            merged = merged.squeeze(3).transpose(1, 2)
+        merged = _as_given(merged, x)
         if self.gain is not None:
             merged = x + self.gain * (merged - x)
         return merged.to(x.dtype)
@@ -154,6 +151,11 @@ def _as_image(shape: Shape) -> Shape:
 def _to_image(x: Tensor) -> Tensor:
     """Return tokens [N, T, C] as an image [N, C, T, 1]; anything else as it is."""
     return x.transpose(1, 2).unsqueeze(3) if x.dim() == 3 else x
+
+
+def _as_given(image: Tensor, like: Tensor) -> Tensor:
+    """Return an image as tokens if `like` are tokens."""
+    return image.squeeze(3).transpose(1, 2) if like.dim() == 3 else image
 
 
 def _projection(signal: Shape, x: Shape) -> tuple[Project, Shape]:

@@ -106,7 +106,9 @@ class LoopyModel(nn.Module):
         if record is None:
             return self._run(args, kwargs, count, mode, chosen, None)
         watched = mirror(self, shared)
-        recorder = Recorder(record, watched.backbone, self._several)
+        ways = (way for edge in watched.edges.values() for way in edge.through.items())
+        modules = (*watched.backbone.named_modules(), *ways)
+        recorder = Recorder(record, modules, self._several)
         return watched._run(args, kwargs, count, mode, chosen, recorder)
 
     def trace(self, *args: Any, unrolls: int | None = None, **kwargs: Any) -> dict[str, Tensor]:
@@ -145,7 +147,7 @@ class LoopyModel(nn.Module):
         recorder: Recorder | None,
     ) -> Any:
         """Run `count` passes and return what the readout takes."""
-        carry: Carry = {name: (None,) * edge.loop.delay for name, edge in self._edges.items()}
+        carry: Carry = {name: (None,) * edge.loop.delay for name, edge in self.edges.items()}
         statistics = self._moving() if count > 1 else []
         outputs = []
         for t in range(1, count + 1):
@@ -172,7 +174,7 @@ class LoopyModel(nn.Module):
             recorder.begin(t)
         if count > 1:
             args, kwargs = tree_map(_own, (args, kwargs))
-        edges = self._edges
+        edges = self.edges
         arriving = {name: queue[0] for name, queue in carry.items()}
         sending = frozenset(name for name, edge in edges.items() if t + edge.loop.delay <= count)
         one = Pass(self._key, edges, arriving, sending, recorder)
@@ -182,15 +184,16 @@ class LoopyModel(nn.Module):
         return output, {name: (*queue[1:], leaving.get(name)) for name, queue in carry.items()}
 
     @property
-    def _edges(self) -> dict[str, LoopEdge]:
+    def edges(self) -> dict[str, LoopEdge]:
+        """The loops by name, as what they are."""
         return dict(self.loops.items())  # type: ignore[arg-type]
 
     def _install(self) -> Iterator[torch.utils.hooks.RemovableHandle]:
         """Put taps on the modules where loops start and end."""
-        for path, ports in _by_path({n: e.target for n, e in self._edges.items()}).items():
+        for path, ports in _by_path({n: e.target for n, e in self.edges.items()}).items():
             module = self.backbone.get_submodule(path)
             yield module.register_forward_pre_hook(Into(self._key, ports), with_kwargs=True)
-        for path, ports in _by_path({n: e.source for n, e in self._edges.items()}).items():
+        for path, ports in _by_path({n: e.source for n, e in self.edges.items()}).items():
             module = self.backbone.get_submodule(path)
             yield module.register_forward_hook(OutOf(self._key, ports), with_kwargs=True)
 

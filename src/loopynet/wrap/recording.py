@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from torch import Tensor, nn
@@ -21,17 +21,19 @@ class Recorder:
 
     Args:
         record: called with name and value.
-        backbone: the model that is watched; the recorder leaves hooks in it.
+        modules: what is watched, by name; the recorder leaves hooks in them.
         several: the modules that are called several times in a pass: `relu#2@1`.
     """
 
-    def __init__(self, record: Record, backbone: nn.Module, several: frozenset[str]) -> None:
+    def __init__(
+        self, record: Record, modules: Iterable[tuple[str, nn.Module]], several: frozenset[str]
+    ) -> None:
         self._record = record
         self._several = several
         self._calls: Counter[str] = Counter()
         self.t = 0
-        for path, module in backbone.named_modules():
-            module.register_forward_hook(self._hook(path or OUTPUT))
+        for name, module in modules:
+            module.register_forward_hook(self._hook(name or OUTPUT))
 
     def begin(self, t: int) -> None:
         """Say that what follows is unroll t."""
