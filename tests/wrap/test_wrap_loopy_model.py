@@ -355,7 +355,7 @@ def test_compiled_in_training_mode_with_a_graph_break() -> None:
     eager, compiled = (wrapped(copy.deepcopy(Broken().double())) for _ in range(2))
     compiled.load_state_dict(eager.state_dict())
     x = images()
-    result = torch.compile(compiled, backend="aot_eager")(x)
+    result = torch.compile(compiled, backend="eager")(x)
     torch.testing.assert_close(result, eager(x))
     for a, b in zip(compiled.buffers(), eager.buffers(), strict=True):
         torch.testing.assert_close(a, b)
@@ -412,3 +412,23 @@ def test_what_a_call_cannot_do() -> None:
         net(x, gradient=Implicit())
     with pytest.raises(LoopyNetError, match='no readout "first"'):
         net(x, readout="first")
+
+
+def test_recompute_on_the_way_back_in_another_thread() -> None:
+    """On a GPU, autograd runs backward passes in a thread of its own."""
+    found = []
+    for mode in (None, Recompute()):
+        net = wrapped()
+        loss = net(images(), gradient=mode).square().sum()
+        thread = threading.Thread(target=loss.backward)
+        thread.start()
+        thread.join()
+        found.append([p.grad for p in net.parameters()])
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_autocast_starts_as_identity() -> None:
+    net, x = add_loops(Stack(), [LOOP], example=images().float()), images().float()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(net(x), net.backbone(x))

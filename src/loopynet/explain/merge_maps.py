@@ -81,7 +81,7 @@ def merges(net: Network, images: Tensor, *, unrolls: int | None = None) -> dict[
 def _gain(net: Network, edge: str) -> float | None:
     """Return what multiplies the effect of a wrapped model's loop; None if nothing does."""
     gain = net.edges[edge].gain if isinstance(net, LoopyModel) else None
-    return None if gain is None else float(gain)
+    return None if gain is None else float(gain.detach())
 
 
 def _merge_map(

@@ -64,6 +64,8 @@ class LoopyModel(nn.Module):
         self.statistics = statistics
         self.frozen = frozen
         self._several = several
+        ends = (port.path for edge in loops.values() for port in (edge.source, edge.target))
+        self._around = tuple(dict.fromkeys(path for end in ends for path in _around(end)))
         self._key = Key()
         self._taps = [*self._install()]
         if frozen:
@@ -113,6 +115,8 @@ class LoopyModel(nn.Module):
 
     def trace(self, *args: Any, unrolls: int | None = None, **kwargs: Any) -> dict[str, Tensor]:
         """Return every activation of one run by name: "layer2.0@2", merges as "loop_1@2".
+
+        In training mode this moves running statistics, as any call does.
 
         Args:
             args: the backbone's arguments.
@@ -206,10 +210,11 @@ class LoopyModel(nn.Module):
         return [(buffer, buffer.clone()) for buffer in buffers]
 
     def _check_checkpoints(self) -> None:
-        """Raise LoopyNetError if the backbone runs parts of itself a second time."""
+        """Raise LoopyNetError if the backbone would run a loop's end again on the way back."""
         if not torch.is_grad_enabled():
             return
-        for path, module in self.backbone.named_modules():
+        for path in self._around:
+            module = self.backbone.get_submodule(path)
             flags = (getattr(module, name, False) for name in _CHECKPOINTS)
             if module.training and any(flag is True for flag in flags):
                 raise LoopyNetError(
@@ -221,6 +226,14 @@ class LoopyModel(nn.Module):
 
 _CHECKPOINTS = ("gradient_checkpointing", "grad_checkpointing")
 """The flags of Hugging Face's and timm's models."""
+
+
+def _around(path: str) -> Iterator[str]:
+    """Yield a module's name and those of the modules that it is in: "a.b", "a", ""."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+    yield path
 
 
 def _by_path(ports: Mapping[str, Port]) -> dict[str, tuple[tuple[str, Port], ...]]:
