@@ -48,7 +48,7 @@ class Skip(SpecModel):
         every = value if isinstance(value, list | tuple) else (value,)
         if not all(isinstance(name, _PLAIN) for name in every):
             message = 'names layers; say in layers what they are, such as layers={"mix": ...}'
-            raise PydanticCustomError("through", message.replace("{", "{{").replace("}", "}}"))
+            raise PydanticCustomError("through", message)
         return value
 
 
