@@ -76,6 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
         _reproduce,
         _report,
         _measure,
+        _export,
         _zoo,
         _import,
     ):
@@ -311,6 +312,21 @@ def _measure(commands: Commands) -> None:
         metavar="TEXT",
         help="a sentence for the reader of the tables; may be given again",
     )
+
+
+def _export(commands: Commands) -> None:
+    text = "write a run's network for other tools: ONNX, torch.export, or code to read"
+    parser = _command(commands, "export", text, "exporting")
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    parser.add_argument(
+        "--format",
+        choices=("onnx", "torch", "fx"),
+        required=True,
+        help="an ONNX file, a torch.export program, or the unrolled network as Python code",
+    )
+    parser.add_argument("--out", metavar="FILE", required=True, help="the file to write")
+    _unrolls(parser)
+    parser.add_argument("--each", action="store_true", help="give every unroll, not only the last")
 
 
 def _zoo(commands: Commands) -> None:
