@@ -8,23 +8,20 @@ import pytest
 import torch
 
 from loopynet import LoopyNet
+from loopynet.cli.main import main
 
 LOOPYNET = Path(sys.executable).with_name("loopynet")
 
 
-def export(folder: Path, *arguments: str, status: int = 0) -> str:
-    done = subprocess.run(
-        [LOOPYNET, "export", *arguments], cwd=folder, capture_output=True, text=True, timeout=300
-    )
-    assert "Traceback" not in done.stderr
-    assert done.returncode == status, done.stderr
-    return done.stderr
-
-
-def test_onnx(tmp_path: Path) -> None:
+def test_onnx_by_a_process(tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    said = export(tmp_path, "mnist-loopy", "--format", "onnx", "--out", "net.onnx", "--each")
-    assert said.startswith("wrote net.onnx; onnxruntime gives the same logits")
+    arguments = ("export", "mnist-loopy", "--format", "onnx", "--out", "net.onnx", "--each")
+    done = subprocess.run(
+        [LOOPYNET, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("wrote net.onnx; onnxruntime gives the same logits")
+    assert len(done.stderr.splitlines()) == 1
     x = torch.rand(3, 1, 28, 28)
     session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"))
     (found,) = session.run(["logits"], {"x": x.numpy()})
@@ -32,23 +29,32 @@ def test_onnx(tmp_path: Path) -> None:
     torch.testing.assert_close(torch.from_numpy(found), wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_torch(tmp_path: Path) -> None:
-    arguments = ("mnist-loopy", "--format", "torch", "--out", "net.pt2", "--unrolls", "2")
-    assert export(tmp_path, *arguments) == "wrote net.pt2\n"
+def test_torch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "net.pt2"
+    assert (
+        main(["export", "mnist-loopy", "--format", "torch", "--out", str(file), "--unrolls=2"]) == 0
+    )
+    assert capsys.readouterr().err == f"wrote {file}\n"
     x = torch.rand(3, 1, 28, 28)
-    (found,) = torch.export.load(tmp_path / "net.pt2").module()(x)
+    (found,) = torch.export.load(file).module()(x)
     torch.testing.assert_close(found, LoopyNet.pretrained("mnist-loopy")(x, unrolls=2))
 
 
+@pytest.mark.filterwarnings("ignore:running 4 unrolls")
 def test_code(tmp_path: Path) -> None:
-    export(tmp_path, "mnist-loopy", "--format", "fx", "--out", "net.py", "--unrolls", "4")
-    code = (tmp_path / "net.py").read_text()
+    file = tmp_path / "net.py"
+    assert (
+        main(["export", "mnist-loopy", "--format", "fx", "--out", str(file), "--unrolls", "4"]) == 0
+    )
+    code = file.read_text()
     assert "conv_2_at_4 = self.layers.conv_2" in code
     assert "_at_5" not in code
     compile(code, "net.py", "exec")
 
 
-def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    arguments = ("mnist-loopy", "--format", "fx", "--out", "no/net.py")
-    said = export(tmp_path, *arguments, status=1)
-    assert said == "loopynet: no/net.py: No such file or directory\n"
+def test_a_folder_that_is_not_there_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "no" / "net.py"
+    assert main(["export", "mnist-loopy", "--format", "fx", "--out", str(file)]) == 1
+    assert capsys.readouterr().err == f"loopynet: {file}: No such file or directory\n"

@@ -18,7 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from loopynet import DataError, LoopyClassifier, LoopyNet, SpecError, load_spec
 
 
-@parametrize_with_checks([LoopyClassifier(epochs=15, random_state=0)])
+@parametrize_with_checks([LoopyClassifier(epochs=6, learning_rate=0.03, random_state=0)])
 def test_scikit_learns_own_checks(estimator, check) -> None:
     check(estimator)
 

@@ -71,7 +71,7 @@ def _scored(net: LoopyNet, results: dict[str, Any]) -> list[EvalResult]:
 
 
 def _what(net: LoopyNet) -> str:
-    summary = summarize(net.graph)
+    summary = summarize(net.graph, batch_size=1)
     loops = len(net.graph.loops)
     kind = f"{loops} feedback loop{'s' if loops != 1 else ''}, run {net.graph.steps} times"
     tied = "the same weights" if net.graph.tied else "weights of its own"
