@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Literal
 
 
 def run_export(options: argparse.Namespace) -> int:
@@ -13,7 +14,7 @@ def run_export(options: argparse.Namespace) -> int:
 
     net = RunFolder.open(options.run).network()
     path = Path(options.out)
-    readout = "each" if options.each else None
+    readout: Literal["each"] | None = "each" if options.each else None
     said = ""
     if options.format == "onnx":
         from loopynet.export import to_onnx

@@ -17,15 +17,29 @@ from torch import Tensor
 from loopynet.errors import DataError
 from loopynet.estimator.fit import fit_network
 from loopynet.network import Last, LoopyNet
-from loopynet.parts.layers import Dense
 from loopynet.parts.shape import show, size
-from loopynet.spec import Loop, NetworkSpec, to_yaml
+from loopynet.spec import NetworkSpec, to_yaml
 from loopynet.spec.read import override, validate
 from loopynet.spec.source import parse_source
 from loopynet.zoo import load_source
 
 BATCH = 1024
 """Rows that are classified at once."""
+
+SMALL = """
+name: loopy-classifier
+input: {{shape: [{features}]}}
+layers:
+  fc_1: {{type: dense, units: 32, activation: relu}}
+  fc_2: {{type: dense, units: 32, activation: relu}}
+  fc_3: {{type: dense, units: {classes}}}
+main: [fc_1, fc_2, fc_3]
+loops:
+  feedback: {{from: fc_2, to: fc_2}}
+unroll: {{steps: 3}}
+training: {{optimizer: adam, learning_rate: 0.01, batch_size: 32, epochs: 30}}
+"""
+"""The network without a spec."""
 
 
 class LoopyClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -96,7 +110,7 @@ class LoopyClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows = validate_data(self, X, dtype=np.float32, allow_nd=self.spec is not None, reset=False)
         x = _shaped(rows, self.net_.spec)
         with torch.inference_mode():
-            logits = [self.net_(part, readout=Last()) for part in x.split(BATCH)]
+            logits = [self.net_(part, readout=Last()) for part in torch.split(x, BATCH)]
             return cast(NDArray[np.float32], torch.cat(logits).softmax(-1).numpy())
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -106,28 +120,16 @@ class LoopyClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _spec(self, rows: NDArray[np.float32]) -> NetworkSpec:
         """Return the network's description for this data, with this object's options."""
-        spec = _small(rows.shape[1], len(self.classes_)) if self.spec is None else self.spec
-        if isinstance(spec, NetworkSpec):
-            source = parse_source(to_yaml(spec, resolved=True), spec.name)
+        if self.spec is None:
+            text = SMALL.format(features=rows.shape[1], classes=len(self.classes_))
+            source = parse_source(text, "LoopyClassifier")
+        elif isinstance(self.spec, NetworkSpec):
+            source = parse_source(to_yaml(self.spec, resolved=True), self.spec.name)
         else:
-            source = load_source(spec)
+            source = load_source(self.spec)
         given = {name: getattr(self, name) for name in ("epochs", "batch_size", "learning_rate")}
         changes = [f"training.{name}={v}" for name, v in given.items() if v is not None]
         return validate(override(source, changes))
-
-
-def _small(features: int, classes: int) -> NetworkSpec:
-    """Return a network for rows of numbers."""
-    hidden = Dense(units=32, activation="relu")
-    return NetworkSpec(
-        name="loopy-classifier",
-        input={"shape": (features,)},
-        layers={"fc_1": hidden, "fc_2": hidden, "fc_3": Dense(units=classes)},
-        main=("fc_1", "fc_2", "fc_3"),
-        loops={"feedback": Loop(from_="fc_2", to="fc_2")},
-        unroll={"steps": 3},
-        training={"epochs": 30, "batch_size": 32, "learning_rate": 0.01},
-    )
 
 
 def _shaped(rows: NDArray[np.float32], spec: NetworkSpec) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 from torch import Tensor, fx, nn
@@ -69,7 +70,7 @@ class _Unrolled(nn.Module):
         super().__init__()
         self.layers, self.fits, self.merges = net.layers, net.fits, net.merges
         self.train(net.training)
-        self._run = lambda x: _run(net, count, readout, enter, x)
+        self._run = partial(_run, net, count, readout, enter)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits."""
