@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loopynet.cli.arguments import add_split
 from loopynet.cli.terminal import terminal
 from loopynet.errors import DataError, LoopyNetError
 
@@ -27,9 +28,7 @@ METHODS = ("guided_backprop", "gradient", "deconvnet", "integrated_gradients", "
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own options."""
-    parser.add_argument(
-        "--split", choices=("test", "validation", "train"), default="test", help="default: test"
-    )
+    add_split(parser)
     parser.add_argument(
         "--images", nargs="+", default=["6"], metavar="N",
         help="how many, from the first on; or several numbers and ranges: 3 7-9; default 6",
