@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from loopynet.reproduce import StepTimes
     from loopynet.spec import NetworkSpec
 
-EXPERIMENTS = ("fig8", "mnist", "future-work")
+EXPERIMENTS = ("fig8", "mnist", "future-work", "truncated")
 
 
 def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
