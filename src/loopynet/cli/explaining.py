@@ -50,6 +50,7 @@ def run_explain(options: argparse.Namespace) -> int:
     """Write the page and its pictures."""
     from loopynet.explain import merges
     from loopynet.explain.explain_page import explanation, merge_section
+    from loopynet.explain.measured_section import measured_section
     from loopynet.run import RunFolder, best_device
 
     run = RunFolder.open(options.run)
@@ -62,6 +63,8 @@ def run_explain(options: argparse.Namespace) -> int:
     views = merges(net, x, unrolls=options.unrolls)
     if views:
         sections.append(merge_section(folder, shown, views, x))
+    measured = measured_section(run.outputs / "measurements")
+    sections += [measured] if measured else []
     command = shlex.join(["loopynet", *sys.argv[1:]])
     page = explanation(run.path.resolve().name, command, options.method, shown, sections)
     folder.mkdir(parents=True, exist_ok=True)
