@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import cached
 
 from loopynet.errors import LoopyNetError, LoopyNetWarning
+from loopynet.modules.contraction import Held, holding, vectors_of
 from loopynet.modules.gradient import Implicit, Phantom
 from loopynet.modules.krylov import transposed
 from loopynet.modules.norm import BatchNormOverTime
@@ -63,7 +65,7 @@ def run_to_convergence(
     """
     _check(net)
     trunk, kept = net._run_trunk(x, None)
-    with torch.no_grad():
+    with torch.no_grad(), cached():  # bounded weights are scaled once for all passes
         carry, t = _first_passes(net, trunk, kept, stop.max_steps)
         shape = CarryShape.of(carry)
         rest = max(stop.max_steps - t, 0)
@@ -76,7 +78,8 @@ def run_to_convergence(
         found = solve(one_pass, shape.flatten(carry), stop.tolerance, rest, stop.solver)
     z = found.z
     if torch.is_grad_enabled():
-        z = _with_gradient(lambda c: _pass(net, trunk, kept, c, t)[1], shape, z, gradient)
+        held = vectors_of(net)
+        z = _with_gradient(lambda c: _pass(net, trunk, kept, c, t)[1], shape, z, gradient, held)
     state, _ = _pass(net, trunk, kept, shape.unflatten(z), t)
     converged = found.residuals <= stop.tolerance
     radii = None
@@ -151,9 +154,13 @@ def _pass(
 
 
 def _with_gradient(
-    one_pass: Callable[[Carry], Carry], shape: CarryShape, z: Tensor, gradient: Implicit | Phantom
+    one_pass: Callable[[Carry], Carry],
+    shape: CarryShape,
+    z: Tensor,
+    gradient: Implicit | Phantom,
+    held: Held,
 ) -> Tensor:
-    """Return the fixed point z [N, D] with a graph behind it."""
+    """Return the fixed point z [N, D] with a graph behind it; `held` are the call's weights."""
 
     def f(z: Tensor) -> Tensor:
         return shape.flatten(one_pass(shape.unflatten(z)))
@@ -166,9 +173,12 @@ def _with_gradient(
     fixed = f(z)
     if not fixed.requires_grad:
         return fixed
-    fixed.register_hook(  # type: ignore[no-untyped-call]
-        lambda g: _solve_adjoint(f, z, g, gradient)
-    )
+
+    def adjoint(g: Tensor) -> Tensor:
+        with holding(held):
+            return _solve_adjoint(f, z, g, gradient)
+
+    fixed.register_hook(adjoint)  # type: ignore[no-untyped-call]
     return fixed
 
 

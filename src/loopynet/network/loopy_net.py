@@ -13,10 +13,17 @@ from torch.fx import Proxy
 from loopynet.errors import LoopyNetError
 from loopynet.graph import Edge, Graph, build_graph, check_memory
 from loopynet.graph.nodes import INPUT, Section
+from loopynet.modules.contraction import advance
 from loopynet.modules.gradient import Full, Gradient, Implicit, Phantom, Recompute, Truncated
 from loopynet.network.carry import Carry
 from loopynet.network.checks import check_input, check_unrolls
-from loopynet.network.construct import build_fits, build_layers, build_merges, tied_value
+from loopynet.network.construct import (
+    bound_weights,
+    build_fits,
+    build_layers,
+    build_merges,
+    tied_value,
+)
 from loopynet.network.early_exit import exit_early
 from loopynet.network.edge import initial_input, initial_signal
 from loopynet.network.fixed_point import run_to_convergence
@@ -65,6 +72,7 @@ class LoopyNet(nn.Module):
         self.layers = nn.ModuleDict(build_layers(self.graph))
         self.fits = nn.ModuleDict(build_fits(self.graph))
         self.merges = nn.ModuleDict(build_merges(self.graph))
+        bound_weights(self.graph, self.layers, self.fits)
         # For each delayed edge of the main stack, the layers that it enters and leaves.
         self._below = {n: self.graph.main[self.graph.main.index(n) - 1] for n in self.graph.delays}
         self._sources = {edge.source for edge in self.graph.edges} | {*self._below.values()}
@@ -232,6 +240,8 @@ class LoopyNet(nn.Module):
 
     def _run_trunk(self, x: Tensor, record: Record | None) -> tuple[Tensor, Kept]:
         """Run what no loop touches; returns its output and what skips take from it."""
+        if self.training and self.graph.weight_bound is not None:
+            advance(self)
         kept = {INPUT: x}
         self._send_skips(INPUT, x, kept, 1, None, record)
         return self._run_chain(self.graph.trunk, x, kept, {}, 1, None, record), kept

@@ -74,6 +74,11 @@ class Unroll(SpecModel):
         description="what a forward edge with a delay gives before its first signal: absent (the "
         "layer does not run yet) or zero (it runs on zeros)",
     )
+    contract: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None,
+        description="the most by which one pass may enlarge a difference of the loops' signals: "
+        "weights of the loopy section are scaled down as far as that needs; below 1 it contracts",
+    )
     until: Literal["steps", "converged"] = Field(
         "steps", description="run `steps` unrolls, or until each sample's loop signals settle"
     )
