@@ -92,6 +92,19 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path, stop_after):
     assert table(whole) == table(again.run)
 
 
+def test_a_run_with_bounded_weights_is_resumed_exactly(tmp_path):
+    spec = small_spec("norm=none", "unroll.contract=0.9", "training.epochs=3")
+    whole = train(spec, str(tmp_path / "whole")).run
+    assert "layers.conv_2.op.parametrizations.weight.0.vector" in weights(whole)
+
+    def interrupt(line):
+        raise KeyboardInterrupt
+
+    stopped = train(spec, str(tmp_path / "stopped"), say=interrupt)
+    assert stopped.interrupted
+    assert same(weights(whole), weights(resume(stopped.run).run))
+
+
 def test_a_run_that_was_killed_after_its_last_epoch_is_scored(tmp_path):
     run = train(small_spec("training.epochs=2"), str(tmp_path / "run")).run
     expected = run.read_json("results.json")

@@ -105,7 +105,7 @@ class Bounded(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the weight with a norm of at most the bound."""
-        return weight * (self.bound / self.norm(weight).clamp_min(self.bound))
+        return weight / (self.norm(weight) / self.bound).clamp_min(1.0)
 
     def norm(self, weight: Tensor) -> Tensor:
         """Return |A v|, a single number."""
