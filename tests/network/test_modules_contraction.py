@@ -213,8 +213,11 @@ def test_what_contracts_converges():
 def test_without_the_bound_it_does_not():
     net = LoopyNet(tiny(LOOPS, unroll={"steps": 4})).double()
     bounded = large()
-    state = {key.replace("parametrizations.", "").replace(".original", ""): value
-             for key, value in bounded.state_dict().items() if not key.endswith("vector")}  # fmt: skip
+    state = {
+        key.replace("parametrizations.", "").replace(".original", ""): value
+        for key, value in bounded.state_dict().items()
+        if not key.endswith("vector")
+    }
     net.load_state_dict(state)
     with torch.no_grad(), pytest.warns(LoopyNetWarning, match=r"unroll\.contract"):
         net.eval().run(random_input(net), Converged(1e-9, 200))

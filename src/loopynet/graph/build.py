@@ -161,6 +161,7 @@ def _edge(
         target_shape=before,
         merged_shape=shapes.merged[name],
         section="head" if leaves else sections[edge.from_],
+        damping=edge.damping if isinstance(edge, Loop) else 1.0,
     )
 
 

@@ -66,6 +66,7 @@ class Edge:
         target_shape: of the target's input before this merge.
         merged_shape: after it.
         section: where the signal is computed.
+        damping: share of the new signal in what is carried; the rest is the signal before.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Edge:
     target_shape: Shape
     merged_shape: Shape
     section: Section
+    damping: float = 1.0
 
     @property
     def merge_part(self) -> MergePart:

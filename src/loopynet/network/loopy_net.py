@@ -25,7 +25,7 @@ from loopynet.network.construct import (
     tied_value,
 )
 from loopynet.network.early_exit import exit_early
-from loopynet.network.edge import initial_input, initial_signal
+from loopynet.network.edge import damped, initial_input, initial_signal
 from loopynet.network.fixed_point import run_to_convergence
 from loopynet.network.readout import Each, Last, Readout, as_readout
 from loopynet.network.stopping import Converged, Outcome, Stop
@@ -339,7 +339,7 @@ class LoopyNet(nn.Module):
             elif edge.delay:
                 sent = table.sends(edge, t, count)
                 signal = self._signal(edge, kept[edge.source], t, record) if sent else None
-                leaving[edge.name] = signal
+                leaving[edge.name] = damped(edge, signal, carry[edge.name][-1])
         return leaving
 
     def _signal(self, edge: Edge, x: Tensor, t: int, record: Record | None) -> Tensor:

@@ -50,6 +50,11 @@ class Loop(Skip):
         description="what the merge sees before the first signal: absent (the target's input "
         "passes unchanged; the default), zero or one; concat needs zero (its default) or one",
     )
+    damping: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="share d of the new signal in what is carried, d * new + (1 - d) * the signal "
+        "before; 1 for the new signal alone",
+    )
 
 
 class Unroll(SpecModel):
