@@ -329,6 +329,30 @@ def test_the_first_weights_are_those_without_a_bound():
     assert torch.equal(bounded.layers["fc"].op.weight, plain.layers["fc"].op.weight)
 
 
+def test_a_compiled_network_is_the_same_and_is_compiled_once():
+    net = random_net(tiny(LOOPS)).train()
+    other, x = copy.deepcopy(net), random_input(net)
+    compiled = torch.compile(net, backend="aot_eager")
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        for _ in range(3):
+            assert_close(compiled(x), other(x), "logits")
+    for (_, found), (_, wanted) in zip(vectors_of(net), vectors_of(other), strict=True):
+        assert_close(found, wanted, "vector")
+
+
+def test_mixed_precision_and_the_meta_device():
+    with torch.device("meta"):
+        assert LoopyNet(tiny(LOOPS)).layers["way"].op.weight.is_meta
+    net = large().float().train()
+    x = random_input(net).float()
+    found = copy.deepcopy(net)
+    with torch.autocast("cpu", torch.bfloat16):
+        found(x)
+    net(x)
+    for (_, a), (_, b) in zip(vectors_of(net), vectors_of(found), strict=True):
+        assert torch.equal(a, b)
+
+
 def test_loops_without_weights_are_refused():
     with pytest.raises(SpecError, match="no bound of weights achieves it"):
         LoopyNet(tiny(LOOPS, loops={"own": {"from": "pool", "to": "pool"}}, skips={},

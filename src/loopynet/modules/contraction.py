@@ -10,7 +10,7 @@ unrolls of that call.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import cast
 
@@ -109,7 +109,7 @@ class Bounded(nn.Module):
 
     def norm(self, weight: Tensor) -> Tensor:
         """Return |A v|, a single number."""
-        with torch.autocast(weight.device.type, enabled=False):
+        with _exactly(weight):
             moved = self.operator.forward(weight, self.vector)
         size: Tensor = torch.linalg.vector_norm(moved)
         return size
@@ -117,7 +117,7 @@ class Bounded(nn.Module):
     @torch.no_grad()
     def step(self, weight: Tensor) -> None:
         """Replace v by A^T A v, of length one. A new tensor: graphs may still need the old one."""
-        with torch.autocast(weight.device.type, enabled=False):
+        with _exactly(weight):
             v = self.vector
             moved = self.operator.forward(weight, v)
             back = self.operator.back(weight, moved, v.shape)
@@ -198,6 +198,13 @@ def _operator(
         f"unroll.contract bounds convolutions and dense layers, and cannot bound a "
         f"{type(op).__name__}; leave contract out"
     )
+
+
+def _exactly(weight: Tensor) -> AbstractContextManager[None]:
+    """Return a context in which products are not rounded to the type of mixed precision."""
+    if weight.device.type == "meta":  # nothing is computed there
+        return nullcontext()
+    return torch.autocast(weight.device.type, enabled=False)
 
 
 def _two(numbers: object) -> tuple[int, int]:
