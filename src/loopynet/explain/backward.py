@@ -15,7 +15,7 @@ from torch import Tensor
 
 from loopynet.errors import LoopyNetError, LoopyNetWarning
 from loopynet.explain.folding import LinearMap
-from loopynet.explain.frozen import frozen_copy
+from loopynet.explain.frozen import Network, frozen_copy
 from loopynet.explain.maps import maps_of
 from loopynet.explain.rules import Rule, Rules
 from loopynet.explain.target import (
@@ -26,7 +26,7 @@ from loopynet.explain.target import (
     unknown,
 )
 from loopynet.modules.gradient import Full
-from loopynet.network import Each, LoopyNet
+from loopynet.network import Each
 
 IMAGES_AT_ONCE = 16
 """Images of one forward pass: more would not fit into the cache on the way back."""
@@ -35,7 +35,7 @@ BYTES_AT_ONCE = 8 * 2**20
 
 
 def gradient(
-    net: LoopyNet,
+    net: Network,
     images: Tensor,
     at: str | Sequence[str],
     filter: Filters = 0,
@@ -65,7 +65,7 @@ def gradient(
 
 
 def guided_backprop(
-    net: LoopyNet,
+    net: Network,
     images: Tensor,
     at: str | Sequence[str],
     filter: Filters = 0,
@@ -83,7 +83,7 @@ def guided_backprop(
 
 
 def deconvnet(
-    net: LoopyNet,
+    net: Network,
     images: Tensor,
     at: str | Sequence[str],
     filter: Filters = 0,
@@ -102,7 +102,7 @@ def deconvnet(
 
 def _explain(
     rule: Rule,
-    net: LoopyNet,
+    net: Network,
     images: Tensor,
     at: str | Sequence[str],
     filters: Filters,
@@ -125,7 +125,7 @@ def _explain(
 
 def _maps_of_few(
     rule: Rule,
-    net: LoopyNet,
+    net: Network,
     x: Tensor,
     names: Sequence[str],
     filters: Filters,
@@ -159,7 +159,7 @@ class _Seen(Exception):  # noqa: N818 - it is no error
 
 
 def run_to(
-    net: LoopyNet, x: Tensor, names: Sequence[str], unrolls: int | None, rules: Rules | None = None
+    net: Network, x: Tensor, names: Sequence[str], unrolls: int | None, rules: Rules | None = None
 ) -> dict[str, tuple[Tensor, LinearMap | None]]:
     """Run a network until some activations are there, and no further.
 
@@ -185,7 +185,7 @@ def run_to(
         known.append(name)
         if name in missing:
             last = rules.last if rules is not None else None
-            found[name] = value, last if last is not None and last.output is value else None
+            found[name] = value, last if last is not None and last.gave(value) else None
             missing.remove(name)
             if not missing:
                 raise _Seen

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from loopynet.errors import LoopyNetError
 from loopynet.explain.backward import run_to
+from loopynet.explain.frozen import Network
 from loopynet.explain.maps import maps_of
 from loopynet.explain.score import Score
 from loopynet.explain.target import Filters, Position, Target, filter_numbers
-from loopynet.network import LoopyNet
 
 IMAGES_AT_ONCE = 4
 """Each image takes the memory of many: of all steps of its path, or of several occlusions."""
@@ -21,7 +21,7 @@ OCCLUSIONS_AT_ONCE = 16
 
 
 def integrated_gradients(
-    net: LoopyNet,
+    net: Network,
     images: Tensor,
     at: str | Sequence[str],
     filter: Filters = 0,
@@ -56,7 +56,7 @@ def integrated_gradients(
 
 
 def occlusion(
-    net: LoopyNet,
+    net: Network,
     images: Tensor,
     at: str | Sequence[str],
     filter: Filters = 0,
@@ -104,7 +104,7 @@ def occlusion(
 
 def _attribute(
     attribute: Callable[[Score, Tensor, int], Tensor],
-    net: LoopyNet,
+    net: Network,
     images: Tensor,
     at: str | Sequence[str],
     filters: Filters,

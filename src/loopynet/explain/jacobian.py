@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from loopynet.explain.frozen import check_described
 from loopynet.explain.intervals import over_images, plain, quantiles
 from loopynet.explain.passes import check_pass, pass_function
 from loopynet.explain.sample import Progress, batches, check_sample
@@ -110,6 +111,7 @@ def spectral_radius(
     Raises:
         LoopyNetError: training mode, wrong shapes, no loops, or an impossible `after`.
     """
+    check_described(net)
     check_sample(net, images)
     after = net.graph.steps if after is None else after
     check_pass(net, after)

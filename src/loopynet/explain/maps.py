@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from loopynet.explain.frozen import as_input, check_evaluation
+from loopynet.explain.frozen import Network, as_input, check_evaluation
 from loopynet.explain.target import Filters, names_of
-from loopynet.network import LoopyNet
 
 
 def maps_of(
-    net: LoopyNet,
+    net: Network,
     images: Tensor,
     at: str | Sequence[str],
     filters: Filters,

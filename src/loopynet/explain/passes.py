@@ -10,6 +10,7 @@ from loopynet.errors import LoopyNetError
 from loopynet.graph import Graph
 from loopynet.network import LoopyNet
 from loopynet.network.carry import CarryShape
+from loopynet.network.checks import check_unrolls
 
 
 def pass_function(net: LoopyNet, x: Tensor, t: int) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
@@ -31,7 +32,7 @@ def pass_function(net: LoopyNet, x: Tensor, t: int) -> tuple[Tensor, Callable[[T
             for that pass.
     """
     check_pass(net, t)
-    net._check_unrolls(t + 1)  # warns of passes beyond the trained ones
+    check_unrolls(net.graph, t + 1)  # warns of passes beyond the trained ones
     count = None if net.graph.tied else net.graph.steps  # copies exist for what is read
     trunk, kept = net._run_trunk(x, None)
     carry = net._initial_carry(trunk)

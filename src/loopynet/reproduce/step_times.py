@@ -18,9 +18,11 @@ from loopynet.network import LoopyNet
 from loopynet.network.loss import loss_over_time
 from loopynet.parts.optimizers import optimizers
 from loopynet.spec import NetworkSpec
-from loopynet.training.module import channels_last
+from loopynet.training.speed import decide, fuse, prepare
 
 ROUNDS = 7
+IMAGES = 20_000
+"""Training images of the run that a step is taken from: what makes it fast depends on them."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,14 @@ def _step(spec: NetworkSpec, device: torch.device, size: int) -> Callable[[], No
     """Return a function that does one training step."""
     torch.manual_seed(0)
     net = LoopyNet(spec).to(device)
-    channels_last(net)
+    speed = decide(spec, net.graph, device, IMAGES)
+    prepare(net, speed)
     shape, classes = net.graph.input_shape, net.graph.output_shape[0]
     optimizer = optimizers.call(
         spec.training.optimizer, net.parameters(), spec.training.learning_rate
     )
+    if speed["fused_optimizer"].value:
+        fuse(optimizer)
     images = torch.randn(size, *shape, device=device)
     labels = torch.randint(classes, (size,), device=device)
 

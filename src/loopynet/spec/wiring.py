@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, Strict, model_validator
+from pydantic import Field, Strict, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from loopynet.parts.choice import Choice
 from loopynet.parts.gradients import SolverChoice
@@ -17,6 +18,8 @@ from loopynet.spec.base import SpecModel
 MergeName = Annotated[str, NameFrom(merges)]
 Fit = Literal["error", "resize", "project"]
 Delay = Annotated[int, Field(ge=0, le=10_000)]
+_PLAIN = (str, int, float, dict, type(None))
+"""What can stand in a file; layers and modules cannot."""
 
 
 class Skip(SpecModel):
@@ -38,6 +41,15 @@ class Skip(SpecModel):
         description="unrolls that the signal takes inside the loopy section; null: 0, or 1 in the "
         "parallel schedule",
     )
+
+    @field_validator("through", mode="before")
+    @classmethod
+    def _through_is_of_names(cls, value: object) -> object:
+        every = value if isinstance(value, list | tuple) else (value,)
+        if not all(isinstance(name, _PLAIN) for name in every):
+            message = 'names layers; say in layers what they are, such as layers={"mix": ...}'
+            raise PydanticCustomError("through", message)
+        return value
 
 
 class Loop(Skip):
