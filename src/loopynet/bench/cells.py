@@ -37,7 +37,6 @@ class Size:
         batches: batch sizes of training steps; the size's own if empty.
         rounds: turns of each contender; each cell's own if None.
         compiling: whether what needs a compiler is measured.
-        device: cpu or cuda.
         only: kinds of cells; all if empty.
     """
 
@@ -47,7 +46,6 @@ class Size:
     batches: tuple[int, ...] = ()
     rounds: int | None = None
     compiling: bool = True
-    device: str = "cpu"
     only: tuple[str, ...] = ()
 
 

@@ -11,10 +11,11 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from loopynet.bench.cells import Cell
+from loopynet.bench.cells import GROUPS, Cell
 from loopynet.bench.measures import MEASURES
 from loopynet.bench.same import BenchError
 from loopynet.bench.turns import Place
+from loopynet.errors import did_you_mean
 from loopynet.run import RunFolder
 from loopynet.training.environment import describe_environment
 
@@ -90,6 +91,22 @@ def read_results(folder: Path, names: Sequence[str] | None = None) -> Results:
         for file in files
         if names is None or file.stem in names
     }
+
+
+def check_groups(names: Sequence[str]) -> None:
+    """Raise BenchError if one of the names is no group of cells."""
+    for name in names:
+        if name not in GROUPS:
+            known = ", ".join(GROUPS)
+            raise BenchError(f'--only "{name}": write of {known}.{did_you_mean(name, GROUPS)}')
+
+
+def check_device(device: str) -> None:
+    """Raise BenchError if the device is not there."""
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BenchError("torch finds no CUDA device on this machine; leave --device out")
 
 
 def _measure(cell: Cell, place: Place) -> dict[str, Any]:
