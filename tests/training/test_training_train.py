@@ -8,6 +8,7 @@ from small_runs import small_spec
 from loopynet import LoopyNet, RunError, SpecError, to_yaml
 from loopynet.run import RunFolder
 from loopynet.training import resume, train
+from loopynet.training.speed import _has_compiler
 
 
 def weights(run):
@@ -90,6 +91,26 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path, stop_after):
     assert not again.interrupted
     assert same(weights(whole), weights(again.run))
     assert table(whole) == table(again.run)
+
+
+@pytest.mark.skipif(not _has_compiler(), reason="no C++ compiler")
+def test_a_compiled_run_is_recorded_and_continued_to_the_same_bits(tmp_path):
+    spec = small_spec("training.epochs=2", "training.speed.compile=true")
+    whole = train(spec, str(tmp_path / "whole")).run
+    assert whole.read_json("environment.json")["speed"]["compile"] == {
+        "value": True, "reason": "asked for"
+    }  # fmt: skip
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    stopped = train(spec, str(tmp_path / "stopped"), say=interrupt)
+    assert same(weights(whole), weights(resume(stopped.run).run))
+    eager = train(small_spec("training.epochs=2"), str(tmp_path / "eager")).run
+    assert eager.read_json("environment.json")["speed"]["compile"]["value"] is False
+    assert not same(weights(whole), weights(eager))  # other order of sums: it did compile
+    for name, value in weights(eager).items():
+        torch.testing.assert_close(value, weights(whole)[name], rtol=0.05, atol=0.02)
 
 
 def test_a_run_that_was_killed_after_its_last_epoch_is_scored(tmp_path):

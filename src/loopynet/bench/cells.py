@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,21 +85,10 @@ QUICK_GROUPS = ("same", "steps", "truncated", "memory", "linear", "compile")
 
 def cells(size: Size) -> list[Cell]:
     """Return what a suite of this size measures, in order."""
-    makers = {
-        "same": _same,
-        "steps": _steps,
-        "truncated": _truncated,
-        "memory": _memory,
-        "linear": _linear,
-        "compile": _compile,
-        "unrolls": _unrolls,
-        "sizes": _sizes,
-        "inference": _inference,
-        "converge": _converge,
-        "start": _start,
-    }
+    if not size.compiling:
+        size = replace(size, changes=(*size.changes, "training.speed.compile=false"))
     wanted = size.only or (QUICK_GROUPS if size.quick else tuple(GROUPS))
-    found = [cell for group in GROUPS if group in wanted for cell in makers[group](size)]
+    found = [cell for group in GROUPS if group in wanted for cell in _MAKERS[group](size)]
     if size.rounds is None:
         return found
     return [
@@ -310,3 +299,18 @@ def _start(size: Size) -> list[Cell]:
 def converging(tolerance: float, most: int) -> list[str]:
     """Return the changes that make the network run to convergence."""
     return [line % ((tolerance, most) if "%" in line else ()) for line in CONVERGING]
+
+
+_MAKERS: dict[str, Callable[[Size], list[Cell]]] = {
+    "same": _same,
+    "steps": _steps,
+    "truncated": _truncated,
+    "memory": _memory,
+    "linear": _linear,
+    "compile": _compile,
+    "unrolls": _unrolls,
+    "sizes": _sizes,
+    "inference": _inference,
+    "converge": _converge,
+    "start": _start,
+}

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from loopynet.errors import LoopyNetError
 from loopynet.network import LoopyNet
+from loopynet.network.checks import check_unrolls
 
 
 def pass_function(net: LoopyNet, x: Tensor, t: int) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
@@ -30,7 +31,7 @@ def pass_function(net: LoopyNet, x: Tensor, t: int) -> tuple[Tensor, Callable[[T
             for that pass.
     """
     check_pass(net, t)
-    net._check_unrolls(t + 1)  # warns of passes beyond the trained ones
+    check_unrolls(net.graph, t + 1)  # warns of passes beyond the trained ones
     count = t + 1 + max(edge.delay for edge in net.graph.loops)  # no signal comes too late
     trunk, kept = net._run_trunk(x, None)
     carry = net._initial_carry(trunk)

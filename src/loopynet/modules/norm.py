@@ -40,17 +40,20 @@ class BatchNormOverTime(nn.Module):
 
     def forward(self, x: Tensor, t: int) -> Tensor:
         """Return x normalized as unroll t (from 1) is; training updates its statistics."""
+        return self.normalize(x, self.rows(t))
+
+    def rows(self, t: int) -> tuple[Tensor, ...]:
+        """Return running mean and variance, scale and shift of unroll t, each [C]."""
         affine = min(t, self.affine_steps) - 1
         statistics = min(t, self.statistics_steps) - 1
+        moments = self.running_mean[statistics], self.running_var[statistics]
+        return (*moments, self.weight[affine], self.bias[affine])
+
+    def normalize(self, x: Tensor, rows: tuple[Tensor, ...]) -> Tensor:
+        """Return x normalized with the rows of some unroll; training updates the first two."""
+        mean, var, weight, bias = rows
         return functional.batch_norm(
-            x,
-            self.running_mean[statistics],
-            self.running_var[statistics],
-            self.weight[affine],
-            self.bias[affine],
-            self.training,
-            self.momentum,
-            self.eps,
+            x, mean, var, weight, bias, self.training, self.momentum, self.eps
         )
 
 
@@ -75,7 +78,14 @@ class GroupNormOverTime(nn.Module):
 
     def forward(self, x: Tensor, t: int) -> Tensor:
         """Return x normalized over each group of channels, with the affine set of unroll t."""
+        return self.normalize(x, self.rows(t))
+
+    def rows(self, t: int) -> tuple[Tensor, ...]:
+        """Return scale and shift of unroll t, each [C]."""
         affine = min(t, self.affine_steps) - 1
-        return functional.group_norm(
-            x, self.groups, self.weight[affine], self.bias[affine], self.eps
-        )
+        return self.weight[affine], self.bias[affine]
+
+    def normalize(self, x: Tensor, rows: tuple[Tensor, ...]) -> Tensor:
+        """Return x normalized over each group of channels, with the rows of some unroll."""
+        weight, bias = rows
+        return functional.group_norm(x, self.groups, weight, bias, self.eps)

@@ -51,7 +51,7 @@ def check_unrolls(graph: Graph, unrolls: int | None) -> int:
             f'running {unrolls} unrolls of "{graph.name}", which has {steps}: the unrolls '
             f"after number {steps} use its scale, shift and running statistics",
             LoopyNetWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     return unrolls
 

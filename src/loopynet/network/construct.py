@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from loopynet.graph import Graph
 from loopynet.network.edge import Fit, Merge
 from loopynet.network.layer import Layer
+from loopynet.spec import NetworkSpec
 
 
 def build_layers(graph: Graph) -> dict[str, nn.Module]:
@@ -45,15 +46,29 @@ def build_merges(graph: Graph) -> dict[str, nn.Module]:
     return modules
 
 
-def tied_value(key: str, like: Tensor, tied: Mapping[str, Tensor], layers: nn.ModuleDict) -> Tensor:
-    """Return the tied network's value for an untied key such as layers.conv_1@2.norm.weight.
+def untied_spec(spec: NetworkSpec) -> NetworkSpec:
+    """Return the description of the untied network."""
+    unroll = spec.unroll.model_copy(update={"tied": False})
+    return spec.model_copy(update={"unroll": unroll})
+
+
+def untied_state(
+    wanted: Mapping[str, Tensor], tied: Mapping[str, Tensor], layers: nn.ModuleDict
+) -> dict[str, Tensor]:
+    """Return the state of an untied network whose copies have the tied network's values.
 
     Args:
-        key: of the untied network's state.
-        like: its value there.
+        wanted: any state of the untied network.
         tied: the tied network's state.
         layers: the tied network's layers.
     """
+    return {key: _tied_value(key, value, tied, layers) for key, value in wanted.items()}
+
+
+def _tied_value(
+    key: str, like: Tensor, tied: Mapping[str, Tensor], layers: nn.ModuleDict
+) -> Tensor:
+    """Return the tied network's value for an untied key such as layers.conv_1@2.norm.weight."""
     if key in tied:
         return tied[key]
     before, at, after = key.partition("@")

@@ -13,6 +13,8 @@ from loopynet.parts.activations import activations
 from loopynet.parts.norms import NormSpec
 from loopynet.parts.shape import Shape
 
+Norm = BatchNormOverTime | GroupNormOverTime
+
 
 class Layer(nn.Module):
     """A layer's operation, then the norm of unroll t, then its activation.
@@ -25,6 +27,7 @@ class Layer(nn.Module):
 
     def __init__(self, node: LayerNode, times: Sequence[int]) -> None:
         super().__init__()
+        self.channels = node.output_shape[0]
         self.op = node.spec.build(node.input_shape)
         self.norm = build_norm(node.norm, node.output_shape, len(times))
         self._sets = tuple(accumulate(t in set(times) for t in range(1, times[-1] + 1)))
@@ -41,6 +44,18 @@ class Layer(nn.Module):
             x = self.activation(x)
         return x
 
+    def rows(self, t: int) -> tuple[Tensor, ...]:
+        """Return the numbers of its norm at unroll t; none without a norm."""
+        return () if self.norm is None else self.norm.rows(self.norm_set(t))
+
+    def apply_rows(self, x: Tensor, rows: tuple[Tensor, ...], activate: bool = True) -> Tensor:
+        """Return the output for x, as `forward` at the unroll that the rows belong to."""
+        if self.op is not None:
+            x = self.op(x)
+        if self.norm is not None:
+            x = self.norm.normalize(x, rows)
+        return self.activation(x) if activate and self.activation is not None else x
+
     def norm_set(self, t: int) -> int:
         """Return which of its sets of numbers (from 1) the norm uses at unroll t.
 
@@ -50,7 +65,7 @@ class Layer(nn.Module):
         return max(1, self._sets[min(t, len(self._sets)) - 1])
 
 
-def build_norm(spec: NormSpec, shape: Shape, steps: int) -> nn.Module | None:
+def build_norm(spec: NormSpec, shape: Shape, steps: int) -> Norm | None:
     """Return what normalizes outputs [N, *shape] of `steps` unrolls; None for no norm."""
     channels = shape[0]
     affine = steps if spec.over_time == "per_step" else 1

@@ -8,22 +8,29 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 from torch.fx import Proxy
 
 from loopynet.errors import LoopyNetError
 from loopynet.graph import Edge, Graph, build_graph, check_memory
 from loopynet.graph.nodes import INPUT, Section
-from loopynet.modules.gradient import Full, Gradient, Implicit, Phantom, Recompute, Truncated
+from loopynet.modules.gradient import Gradient
 from loopynet.network.carry import Carry
 from loopynet.network.checks import check_input, check_unrolls
-from loopynet.network.construct import build_fits, build_layers, build_merges, tied_value
-from loopynet.network.early_exit import exit_early
+from loopynet.network.construct import (
+    build_fits,
+    build_layers,
+    build_merges,
+    untied_spec,
+    untied_state,
+)
 from loopynet.network.edge import initial_input, initial_signal
-from loopynet.network.fixed_point import run_to_convergence
-from loopynet.network.readout import Each, Last, Readout, as_readout
-from loopynet.network.stopping import Converged, Outcome, Stop
+from loopynet.network.layer import Layer
+from loopynet.network.readout import Each, Readout, as_readout
+from loopynet.network.run import pass_mode, run_network, stopping_rule
+from loopynet.network.segment import run_compiled, split_chain
+from loopynet.network.stopping import Outcome, Stop
 from loopynet.network.weights import load_weights
-from loopynet.parts.gradients import gradients, solvers
 from loopynet.spec import NetworkSpec, read_spec
 from loopynet.spec.read import validate
 from loopynet.zoo import load_source, pretrained_folder
@@ -67,6 +74,11 @@ class LoopyNet(nn.Module):
         self.merges = nn.ModuleDict(build_merges(self.graph))
         # For each delayed edge of the main stack, the layers that it enters and leaves.
         self._below = {n: self.graph.main[self.graph.main.index(n) - 1] for n in self.graph.delays}
+        sections: tuple[Section, ...] = ("trunk", "body", "head")
+        self._pieces = {
+            name: split_chain(self.graph, getattr(self.graph, name)) for name in sections
+        }
+        self._compiled = False
         self._sources = {edge.source for edge in self.graph.edges} | {*self._below.values()}
 
     @classmethod
@@ -152,8 +164,8 @@ class LoopyNet(nn.Module):
                     "a stopping rule runs no fixed passes to record: write unrolls=k"
                 )
             return self.run(x, stop, unrolls=unrolls, readout=readout, gradient=gradient).logits
-        mode = self._mode(gradient)
-        count = self._check_unrolls(unrolls)
+        mode = pass_mode(self.spec, gradient)
+        count = check_unrolls(self.graph, unrolls)
         chosen = as_readout(readout or self.graph.readout)
         x, kept = self._run_trunk(x, record)
         carry = self._initial_carry(x)
@@ -183,58 +195,18 @@ class LoopyNet(nn.Module):
             readout: as for a call; with a stopping rule only the last.
             gradient: as for a call.
         """
-        check_input(self.graph, x)
-        stop = self.stop if stop is None and unrolls is None else stop
-        if stop is None:
-            logits = self(x, unrolls=unrolls, readout=readout, gradient=gradient)
-            count = torch.full((len(x),), self._check_unrolls(unrolls), device=x.device)
-            return Outcome(logits, count)
-        if readout is not None and not isinstance(as_readout(readout), Last):
-            raise LoopyNetError(
-                "a stopping rule gives one answer for each sample: leave readout out"
-            )
-        if isinstance(stop, Converged):
-            if unrolls is not None:
-                raise LoopyNetError("with Converged write max_steps in it, and leave unrolls out")
-            return run_to_convergence(self, x, stop, self._fixed_point_mode(gradient))
-        return exit_early(self, x, stop, self._check_unrolls(unrolls))
-
-    def _mode(self, gradient: Gradient | None) -> Full | Truncated | Recompute:
-        """Return the gradient mode of a run with a fixed number of unrolls."""
-        mode = gradient or gradients.call(self.spec.training.gradient)
-        if isinstance(mode, Implicit | Phantom):
-            if gradient is None:  # the spec's, and the call asked for a number of unrolls
-                return Full()
-            raise LoopyNetError(
-                f"{type(mode).__name__} is a gradient at a fixed point: add stop=Converged()"
-            )
-        return mode
-
-    def _fixed_point_mode(self, gradient: Gradient | None) -> Implicit | Phantom:
-        """Return the gradient mode of a run to convergence; the exact one if none is named."""
-        mode = gradient or gradients.call(self.spec.training.gradient)
-        if isinstance(mode, Implicit | Phantom):
-            return mode
-        if gradient is None:
-            return Implicit()
-        raise LoopyNetError(
-            f"{type(mode).__name__} keeps passes, of which a run to convergence has no fixed "
-            "number: write gradient=Implicit() or Phantom()"
-        )
+        return run_network(self, x, stop, unrolls, readout, gradient)
 
     @property
     def stop(self) -> Stop | None:
         """The stopping rule of the spec; None for a fixed number of unrolls."""
-        unroll = self.spec.unroll
-        if unroll.until == "steps" or not self.graph.loops:
-            return None
-        return Converged(unroll.tolerance, unroll.max_steps, solvers.call(unroll.solver))
+        return stopping_rule(self.spec, self.graph)
 
     def _run_trunk(self, x: Tensor, record: Record | None) -> tuple[Tensor, Kept]:
         """Run what no loop touches; returns its output and what skips take from it."""
         kept = {INPUT: x}
         self._send_skips(INPUT, x, kept, 1, None, record)
-        return self._run_chain(self.graph.trunk, x, kept, {}, 1, None, record), kept
+        return self._run_chain("trunk", x, kept, {}, 1, None, record), kept
 
     def _initial_carry(self, x: Tensor) -> Carry:
         """Return what arrives before any signal: as many values for each edge as its delay."""
@@ -265,7 +237,7 @@ class LoopyNet(nn.Module):
         """
         kept = dict(kept)
         arriving = {name: queue[0] for name, queue in carry.items()}
-        x = self._run_chain(self.graph.body, x, kept, arriving, t, count, record)
+        x = self._run_chain("body", x, kept, arriving, t, count, record)
         leaving = self._leaving(kept, carry, t, count, record)
         return (x, kept), {name: (*queue[1:], leaving[name]) for name, queue in carry.items()}
 
@@ -275,11 +247,11 @@ class LoopyNet(nn.Module):
         for edge in self.graph.skips:
             if edge.section == "head" and edge.source in kept:
                 kept[edge.name] = self._signal(edge, kept[edge.source], t, record)
-        return self._run_chain(self.graph.head, x, kept, {}, t, None, record)
+        return self._run_chain("head", x, kept, {}, t, None, record)
 
     def _run_chain(
         self,
-        names: Sequence[str],
+        section: Section,
         x: Tensor,
         kept: Kept,
         arriving: Mapping[str, Tensor | None],
@@ -287,24 +259,36 @@ class LoopyNet(nn.Module):
         count: int | None,
         record: Record | None,
     ) -> Tensor:
-        """Run consecutive layers of the main stack, merging skips and arriving signals."""
-        for name in names:
-            if name in arriving:  # what the layer below gave in an earlier pass
-                x = cast(Tensor, arriving[name])  # None only where the layer does not run
-            if not self.graph.timetable.runs(name, t, count):
+        """Run a section of the main stack, merging skips and arriving signals."""
+        for first, *rest in self._pieces[section]:
+            if first in arriving:  # what the layer below gave in an earlier pass
+                x = cast(Tensor, arriving[first])  # None only where the layer does not run
+            if not self.graph.timetable.runs(first, t, count):
                 continue
-            for edge in self.graph.edges_into(name):
+            for edge in self.graph.edges_into(first):
                 signal = arriving[edge.name] if edge.delay else kept[edge.name]
                 if signal is not None:
                     _tell(record, f"{edge.name}.forward", t, x)
                     _tell(record, f"{edge.name}.signal", t, signal)
-                    x = self._at(self.merges, edge.name, self._merge_section(edge), t)(x, signal)
+                    x = self._at(self.merges, edge.name, section, t)(x, signal)
                     _tell(record, edge.name, t, x)
-            x = self._at(self.layers, name, self.graph.section_of(name), t)(x, t)
+            x = self._run_layers((first, *rest), section, x, t, record)
+            last = (first, *rest)[-1]
+            if last in self._sources:
+                kept[last] = x
+                self._send_skips(last, x, kept, t, count, record)
+        return x
+
+    def _run_layers(
+        self, names: Sequence[str], section: Section, x: Tensor, t: int, record: Record | None
+    ) -> Tensor:
+        """Run layers one after the other: compiled as one piece, or one by one to be recorded."""
+        layers = [cast(Layer, self._at(self.layers, name, section, t)) for name in names]
+        if self._compiled and self.training and record is None and not is_compiling():
+            return run_compiled(layers, x, [layer.rows(t) for layer in layers])
+        for name, layer in zip(names, layers, strict=True):
+            x = layer(x, t)
             _tell(record, name, t, x)
-            if name in self._sources:
-                kept[name] = x
-                self._send_skips(name, x, kept, t, count, record)
         return x
 
     def _send_skips(
@@ -334,9 +318,8 @@ class LoopyNet(nn.Module):
 
     def _signal(self, edge: Edge, x: Tensor, t: int, record: Record | None) -> Tensor:
         """Return an edge's signal: its source's output x through its layers, fitted."""
-        for name in edge.through:
-            x = self._at(self.layers, name, edge.section, t)(x, t)
-            _tell(record, name, t, x)
+        if edge.through:
+            x = self._run_layers(edge.through, edge.section, x, t, record)
         fitted: Tensor = self._at(self.fits, edge.name, edge.section, t)(x)
         return fitted
 
@@ -359,30 +342,26 @@ class LoopyNet(nn.Module):
         self(x, unrolls=steps, readout=Each(), record=told.__setitem__)
         return {name: value for name, value in told.items() if "." not in name}  # no merge's terms
 
+    def compile_layers(self, on: bool = True) -> LoopyNet:
+        """Run layers compiled in training mode from now on, or no longer; returns self.
+
+        What lies between two merges is compiled as one piece, once for all unrolls and once for
+        each batch size. Evaluation, `trace` and explaining are not compiled. Copies do the same.
+        """
+        self._compiled = on
+        return self
+
     def untie(self) -> LoopyNet:
         """Return an untied network with the same values: each unroll gets copies of its own.
 
         The copy computes the same function; the gradients of a tied weight's copies sum to its own
         (the paper's dW_i = sum_j dW_ij).
         """
-        unroll = self.spec.unroll.model_copy(update={"tied": False})
         with torch.random.fork_rng(devices=[]):  # the weights that are drawn are replaced
-            copy = LoopyNet(self.spec.model_copy(update={"unroll": unroll}))
+            copy = LoopyNet(untied_spec(self.spec))
         copy.to(next(iter(self.parameters()), torch.empty(0)))
-        tied = self.state_dict()
-        copy.load_state_dict(
-            {
-                key: tied_value(key, value, tied, self.layers)
-                for key, value in copy.state_dict().items()
-            }
-        )
+        copy.load_state_dict(untied_state(copy.state_dict(), self.state_dict(), self.layers))
         return copy.train(self.training)
-
-    def _merge_section(self, edge: Edge) -> Section:
-        return self.graph.section_of(edge.target)
-
-    def _check_unrolls(self, unrolls: int | None) -> int:
-        return check_unrolls(self.graph, unrolls)
 
 
 def _tell(record: Record | None, name: str, t: int, value: Tensor) -> None:

@@ -29,7 +29,7 @@ from loopynet.parts.unrollings import unrollings
 from loopynet.spec.augmentation import Augmentation
 from loopynet.spec.data import DataSpec, Split
 from loopynet.spec.network import InputSpec, NetworkSpec
-from loopynet.spec.training import EarlyStopping, Loss, TrainingSpec
+from loopynet.spec.training import EarlyStopping, Loss, Speed, TrainingSpec
 from loopynet.spec.wiring import Loop, Skip, Unroll
 
 Schema = dict[str, Any]
@@ -37,7 +37,7 @@ Schema = dict[str, Any]
 _ANCHORS = {
     "InputSpec": "input", "Loop": "loops", "Skip": "skips", "Unroll": "unroll", "NormSpec": "norm",
     "Loss": "loss", "DataSpec": "data", "Split": "split", "TrainingSpec": "training",
-    "EarlyStopping": "early-stopping",
+    "EarlyStopping": "early-stopping", "Speed": "speed",
 }  # fmt: skip
 """The heading under which each model stands."""
 
@@ -74,6 +74,7 @@ def reference_markdown() -> str:
         _model("### Split", Split),
         _model("## Training", TrainingSpec),
         _model("### Early stopping", EarlyStopping),
+        _model("### Speed", Speed),
         _functions("## Optimizers", optimizers),
         _functions("## Schedules", schedules),
         _functions("## Gradients", gradients),

@@ -41,6 +41,26 @@ class EarlyStopping(SpecModel):
     min_delta: Annotated[float, Field(ge=0)] = Field(0.0, description="least improvement")
 
 
+class Speed(SpecModel):
+    """What makes training fast; auto chooses by device and length of the run, and says why."""
+
+    layout: Literal["auto", "channels_last", "contiguous"] = Field(
+        "auto", description="of convolution weights in memory"
+    )
+    compile: Literal["auto"] | bool = Field(
+        "auto", description="whether layers are compiled: in long runs if auto"
+    )
+    fused_optimizer: Literal["auto"] | bool = Field(
+        "auto", description="whether the optimizer changes all weights at once"
+    )
+    tf32: Literal["auto"] | bool = Field(
+        "auto", description="whether CUDA multiplies float32 numbers in TF32"
+    )
+    keep_memory: Literal["auto"] | bool = Field(
+        "auto", description="whether freed memory stays with the process (Linux, CPU)"
+    )
+
+
 class TrainingSpec(SpecModel):
     """The training protocol; the defaults are the published one."""
 
@@ -88,6 +108,7 @@ class TrainingSpec(SpecModel):
         "float32", description="of the arithmetic; weights stay float32"
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where it runs")
+    speed: Speed = Field(Speed(), description="what makes it fast")
 
     @model_validator(mode="after")
     def _warmup_leads_somewhere(self) -> TrainingSpec:

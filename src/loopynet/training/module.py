@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 import lightning
-import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
@@ -16,6 +15,7 @@ from loopynet.network import LoopyNet
 from loopynet.network.loss import loss_over_time
 from loopynet.parts.optimizers import optimizers, schedules
 from loopynet.spec import TrainingSpec
+from loopynet.training.speed import fuse
 
 
 class LoopyModule(lightning.LightningModule):
@@ -26,6 +26,7 @@ class LoopyModule(lightning.LightningModule):
 
     Args:
         net: the network.
+        fused: whether the optimizer changes all weights in one piece of work, if it can.
 
     Attributes:
         unrolls: of the next training step; None for the spec's. `VaryUnrolls` sets it.
@@ -33,9 +34,9 @@ class LoopyModule(lightning.LightningModule):
 
     unrolls: int | None
 
-    def __init__(self, net: LoopyNet) -> None:
+    def __init__(self, net: LoopyNet, fused: bool = False) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.fused = net, fused
         self.unrolls = None
         classes = net.graph.output_shape[0]
         self.accuracies = nn.ModuleDict(
@@ -85,6 +86,8 @@ class LoopyModule(lightning.LightningModule):
         """Return the spec's optimizer and learning-rate schedule."""
         options = self.options
         optimizer = optimizers.call(options.optimizer, self.net.parameters(), options.learning_rate)
+        if self.fused:
+            fuse(optimizer)
         schedule = build_schedule(options, optimizer)
         if schedule is None:
             return {"optimizer": optimizer}
@@ -107,9 +110,3 @@ def build_schedule(
     if schedule is None:
         return rise
     return lr_scheduler.SequentialLR(optimizer, [rise, schedule], [warmup])
-
-
-def channels_last(net: LoopyNet) -> None:
-    """Store convolution weights channels last, which CPUs and GPUs compute faster."""
-    if len(net.graph.input_shape) == 3:
-        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -13,7 +13,7 @@ from loopynet.graph import Graph
 from loopynet.network import LoopyNet
 from loopynet.network.loss import loss_over_time
 from loopynet.parts.optimizers import optimizers
-from loopynet.training.module import channels_last
+from loopynet.training.speed import decide, fuse, prepare
 
 
 def random_batch(graph: Graph, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -30,13 +30,16 @@ def make_fast(net: LoopyNet, device: torch.device, images: int) -> Optimizer:
     Args:
         net: the network, on the device.
         device: where it is trained.
-        images: how many there are to train on.
+        images: how many there are to train on; a long run is compiled.
     """
-    channels_last(net)
     options = net.spec.training
+    speed = decide(net.spec, net.graph, device, images)
+    prepare(net, speed)
     optimizer: Optimizer = optimizers.call(
         options.optimizer, net.parameters(), options.learning_rate
     )
+    if speed["fused_optimizer"].value:
+        fuse(optimizer)
     return optimizer
 
 

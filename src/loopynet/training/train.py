@@ -31,8 +31,9 @@ from loopynet.training.checks import (
 )
 from loopynet.training.environment import describe_environment
 from loopynet.training.memory import PeakMemory
-from loopynet.training.module import LoopyModule, channels_last
+from loopynet.training.module import LoopyModule
 from loopynet.training.progress import ProgressBar
+from loopynet.training.speed import Speed, decide, plain, prepare
 
 PARTS = ("train", "validation", "test")
 SCORED = 10_000
@@ -117,7 +118,6 @@ def _prepare(spec: NetworkSpec) -> tuple[LoopyNet, ImageData]:
     if not len(data.validation):
         check_without_validation(spec.training)
     check_smallest_batch(net.graph, spec.training, len(data.train))
-    channels_last(net)
     return net, data
 
 
@@ -137,9 +137,12 @@ def _fit(
     with _quiet():
         trainer = _trainer(net, data, run, table, progress=progress)
         device = trainer.strategy.root_device
-        run.write_json("environment.json", describe_environment(options.seed, str(device)))
+        speed = decide(net.spec, net.graph, device, len(data.train))
+        environment = describe_environment(options.seed, str(device))
+        run.write_json("environment.json", environment | {"speed": plain(speed)})
+        prepare(net, speed)
         memory = PeakMemory(device)
-        interrupted = _run_trainer(trainer, net, data, run if resume else None)
+        interrupted = _run_trainer(trainer, net, data, run if resume else None, speed)
     peak_bytes = memory.used()
     seconds = sum(float(row["seconds"]) for row in table.rows)
     keep_best = options.keep == "best" and not interrupted and len(data.validation)
@@ -175,7 +178,11 @@ def _fit(
 
 
 def _run_trainer(
-    trainer: lightning.Trainer, net: LoopyNet, data: ImageData, resumed: RunFolder | None
+    trainer: lightning.Trainer,
+    net: LoopyNet,
+    data: ImageData,
+    resumed: RunFolder | None,
+    speed: Speed,
 ) -> bool:
     """Train; returns whether the user interrupted it (Lightning then exits)."""
     options = net.spec.training
@@ -191,7 +198,7 @@ def _run_trainer(
     check = evaluation_batches(data.validation, data.preprocessing, options.protocol)
     try:
         trainer.fit(
-            LoopyModule(net),
+            LoopyModule(net, fused=bool(speed["fused_optimizer"].value)),
             batches,
             check if len(data.validation) else None,
             ckpt_path=resumed.checkpoint if resumed else None,
