@@ -28,6 +28,12 @@ def test_a_short_run_is_not_compiled_and_a_long_one_is(monkeypatch: pytest.Monke
     assert _decide(load_spec("cifar10-loopy"))["compile"].value is True
 
 
+def test_small_steps_are_not_compiled() -> None:
+    choice = _decide(load_spec("cifar10-loopy", ("training.batch_size=5",)))["compile"]
+    assert choice.value is False
+    assert "step is so small" in choice.reason
+
+
 def test_without_a_compiler_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("loopynet.training.speed.shutil.which", lambda _: None)
     choice = _decide(load_spec("cifar10-loopy"))["compile"]

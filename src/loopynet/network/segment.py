@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -78,7 +78,10 @@ def run_compiled(layers: Sequence[Layer], x: Tensor, rows: Sequence[Rows]) -> Te
 @cache
 def _compiled() -> Callable[..., Tensor]:
     """Return `run_layers` compiled; each batch size is compiled for itself."""
-    # Loops over what a vector register does not fill: masked loads are slower than one by one.
+    # What a vector register does not fill is done one by one: masked loads are slower. And sizes
+    # are not asserted in every call: the guards have checked them.
+    options: dict[str, str | int | bool | Callable[..., Any]]
+    options = {"cpp.enable_loop_tail_vec": False, "size_asserts": False}
     # Every kind of segment is a variant of one function, and of those torch keeps only a few.
     dynamo.recompile_limit = max(dynamo.recompile_limit, MOST_SEGMENTS)
-    return torch.compile(run_layers, dynamic=False, options={"cpp.enable_loop_tail_vec": False})
+    return torch.compile(run_layers, dynamic=False, options=options)

@@ -21,6 +21,10 @@ from loopynet.training.allocator import keep_freed_memory, keeps_memory
 WORTH_COMPILING = 300.0
 """Estimated seconds of training from which compiling is done; it takes up to a minute itself."""
 
+LEAST_STEP = 5e9
+"""Operations of a training step on a CPU from which compiled layers are faster: below, calling them
+costs what they save."""
+
 RATES = {"cpu": 1e11, "cuda": 1e13, "mps": 1e12}
 """Round numbers of operations in a second, for that estimate only: the same on every machine, so
 that a run that is continued elsewhere is continued alike."""
@@ -57,9 +61,10 @@ def decide(spec: NetworkSpec, graph: Graph, device: torch.device, images: int) -
     """
     wanted, kind = spec.training.speed, device.type
     seconds = estimated_seconds(spec, graph, images, kind)
+    step = _operations(graph) * spec.training.batch_size
     auto = {
         "layout": _layout(graph),
-        "compile": _compile(seconds, kind),
+        "compile": _compile(seconds, step, kind),
         "fused_optimizer": _fused(kind),
         "tf32": Decision(kind == "cuda", "products of float32 in TF32 on CUDA only"),
         "keep_memory": _keep_memory(kind),
@@ -103,8 +108,13 @@ def estimated_seconds(
     spec: NetworkSpec, graph: Graph, images: int, kind: Literal["cpu", "cuda", "mps"] | str
 ) -> float:
     """Return a rough estimate of the training time, from its arithmetic alone."""
-    operations = 2 * BACKWARD * costs(graph).multiply_adds * images * spec.training.epochs
+    operations = _operations(graph) * images * spec.training.epochs
     return operations / RATES.get(kind, RATES["cpu"])
+
+
+def _operations(graph: Graph) -> int:
+    """Return what a training step computes for one image."""
+    return 2 * BACKWARD * costs(graph).multiply_adds
 
 
 def _layout(graph: Graph) -> Decision:
@@ -113,9 +123,11 @@ def _layout(graph: Graph) -> Decision:
     return Decision("contiguous", "the inputs are vectors")
 
 
-def _compile(seconds: float, kind: str) -> Decision:
+def _compile(seconds: float, step: float, kind: str) -> Decision:
     if seconds < WORTH_COMPILING:
         return Decision(False, f"a run of about {seconds:.0f} s does not pay compiling back")
+    if kind == "cpu" and step < LEAST_STEP:
+        return Decision(False, "a step is so small that calling compiled layers would not pay")
     if kind == "mps":
         return Decision(False, "not tried on this kind of device")
     if kind == "cpu" and not _has_compiler():
