@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loopynet.bench.contenders import SHORT_RUN
+from loopynet.bench.contenders import LONG_RUN, SHORT_RUN
 from loopynet.bench.measures import PRODUCT
 
 NETWORK = "cifar10-loopy"
@@ -98,34 +98,38 @@ def cells(size: Size) -> list[Cell]:
 
 
 def _entry(contender: str, *changes: str, same_gradients: bool = True) -> dict[str, Any]:
-    return {
-        "contender": contender,
-        "changes": list(changes),
-        "same_gradients": same_gradients,
-    }
+    return {"contender": contender, "changes": list(changes), "same_gradients": same_gradients}
+
+
+def _passes(contender: str, unrolls: int | None = None, *changes: str) -> dict[str, Any]:
+    return {"contender": contender, "changes": list(changes), "unrolls": unrolls}
+
+
+def _on(size: Size, batch: int, *changes: str) -> dict[str, Any]:
+    """Return the settings that most cells have."""
+    return {"network": size.network, "changes": [*size.changes, *changes], "batch": batch}
+
+
+def _by_hand(size: Size) -> list[str]:
+    return ["eager", "compiled"] if size.compiling else ["eager"]
 
 
 def _timed(size: Size, group: str, name: str, rounds: int, **other: Any) -> Cell:
     """Return a cell of training steps of the contenders that are written by hand, and of ours."""
-    names = ["eager", *(["compiled"] if size.compiling else []), "ours"]
     settings: dict[str, Any] = {
-        "network": size.network,
-        "changes": list(size.changes),
-        "batch": 32,
+        **_on(size, 32),
         "mode": "train",
         "rounds": rounds,
         "tolerance": TOLERANCE,
         PRODUCT: None,
-        "entries": {name: _entry(name) for name in names},
+        "entries": {who: _entry(who) for who in (*_by_hand(size), "ours")},
     }
     return Cell(name, group, "steps", {**settings, **other})
 
 
 def _same(size: Size) -> list[Cell]:
     settings = {
-        "network": size.network,
-        "changes": list(size.changes),
-        "batch": 4,
+        **_on(size, 4),
         "contenders": ["eager", "ours", "untied"],
         "unrolls": [2, 3, 8],
         "tolerance": 1e-10,
@@ -167,52 +171,37 @@ def _memory(size: Size) -> list[Cell]:
     modes = {"full": "full", "recompute": "recompute"}
     if not size.quick:
         modes["truncated"] = "{type: truncated, steps: 1}"
-    shared = {"network": size.network, "changes": list(size.changes)}
     loops: dict[str, Any] = {
-        f"{name} {k}": {
-            "contender": "ours",
-            "changes": ["unroll.steps=32", f"training.gradient={mode}"],
-            "unrolls": k,
-        }
+        f"{name} {k}": _passes("ours", k, "unroll.steps=32", f"training.gradient={mode}")
         for name, mode in modes.items()
         for k in ks
     }
     iterations = (5, 80) if size.quick else (5, 10, 20, 40, 80)
-    fixed: dict[str, Any] = {
-        f"implicit {n}": {"contender": "ours", "changes": converging(1e-30, n), "unrolls": None}
-        for n in iterations
-    }
-    batch = size.batches[0] if size.batches else 32
-    run = {
-        **shared,
-        "batch": batch,
-        "images": SHORT_RUN,
-        "fresh": not size.quick,
-        "entries": {**loops, **fixed},
-    }
+    fixed = {f"implicit {n}": _passes("ours", None, *converging(1e-30, n)) for n in iterations}
+    on = _on(size, size.batches[0] if size.batches else 32)
+    run = {**on, "images": SHORT_RUN, "fresh": not size.quick, "entries": {**loops, **fixed}}
     recompute = ["unroll.steps=8", "training.gradient=recompute"]
-    return [
+    at_convergence = [CONVERGING[0], "unroll.steps=200"]
+    found = [
         Cell("memory", "memory", "memory", run),
         _gradients("recompute", size, recompute, ["unroll.steps=8"]),
-        _gradients("implicit", size, converging(1e-11, 300), [CONVERGING[0], "unroll.steps=200"]),
+        _gradients("implicit", size, converging(1e-11, 300), at_convergence),
     ]
+    if not size.quick:
+        who = {name: _passes(name) for name in (*_by_hand(size), "ours", "untied")}
+        whole = {**on, "images": LONG_RUN, "fresh": True, "entries": who}
+        found.append(Cell("memory-contenders", "memory", "memory", whole))
+    return found
 
 
 def _gradients(name: str, size: Size, one: Sequence[str], other: Sequence[str]) -> Cell:
-    settings = {
-        "network": size.network,
-        "changes": [*size.changes, *one],
-        "other_changes": [*size.changes, *other],
-        "batch": 2,
-    }
+    settings = {**_on(size, 2, *one), "other_changes": [*size.changes, *other]}
     return Cell(f"gradients-{name}", "memory", "gradients", settings)
 
 
 def _linear(size: Size) -> list[Cell]:
     settings = {
-        "network": size.network,
-        "changes": list(size.changes),
-        "batch": size.batches[0] if size.batches else 4,
+        **_on(size, size.batches[0] if size.batches else 4),
         "unrolls": list(LINEAR),
         "rounds": 7 if size.quick else 15,
     }
@@ -226,9 +215,7 @@ def _compile(size: Size) -> list[Cell]:
     if not size.quick:
         contenders = {"ours": [2, 4, 8, 16, 32, 64], "compiled": [2, 4, 8, 16]}
     settings = {
-        "network": size.network,
-        "changes": list(size.changes),
-        "batch": 4,
+        **_on(size, 4),
         "contenders": contenders,
         "rounds": 1 if size.quick else 3,
     }
@@ -267,27 +254,17 @@ def _inference(size: Size) -> list[Cell]:
 
 def _converge(size: Size) -> list[Cell]:
     tolerance, most = 1e-4, 100
-    changes = [*size.changes, *converging(tolerance, most)]
+    still = "training.learning_rate=1e-12"  # else the loop may cease to contract
+    changes = [*size.changes, *converging(tolerance, most), still]
     names = ("torchdeq", "ours")
-    timed = _timed(
-        size,
-        "converge",
-        "converge",
-        11,
-        changes=changes,
-        tolerance=100 * tolerance,
-        entries={name: _entry(name) for name in names},
-    )
-    entries: dict[str, Any] = {
-        name: {"contender": name, "changes": [], "unrolls": None} for name in names
-    }
+    entries = {name: _entry(name) for name in names}
+    timed = _timed(size, "converge", "converge", 11, changes=changes, entries=entries)
+    timed.settings["tolerance"] = 100 * tolerance  # both stop before they are there
     memory = {
-        "network": size.network,
-        "changes": changes,
-        "batch": timed.settings["batch"],
+        **_on(size, 32, *converging(tolerance, most)),
         "images": SHORT_RUN,
         "fresh": True,
-        "entries": entries,
+        "entries": {name: _passes(name) for name in names},
     }
     return [timed, Cell("converge-memory", "converge", "memory", memory)]
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from safetensors.torch import load_file
 
+from loopynet.bench.contenders import SHORT_RUN
 from loopynet.bench.exact import measure_gradients, measure_same
 from loopynet.bench.same import BenchError, check_same
 from loopynet.bench.turns import Place, Worker, take_turns
@@ -158,14 +159,14 @@ def measure_memory(settings: Settings, place: Place) -> Result:
             "changes": [*settings["changes"], *entry["changes"]],
             "images": settings["images"],
         }
+        asked = {"unrolls": entry["unrolls"], "small_first": settings["images"] == SHORT_RUN}
         try:
             if settings["fresh"]:
                 with Worker("steps", place, own) as worker:
-                    found[name] = worker.ask("peak", unrolls=entry["unrolls"])
+                    found[name] = worker.ask("peak", **asked)
             else:
                 worker = place.worker(entry["contender"], "steps", own)
-                peak = worker.ask("peak", unrolls=entry["unrolls"])
-                found[name] = {"allocated": peak["allocated"]}
+                found[name] = {"allocated": worker.ask("peak", **asked)["allocated"]}
         except BenchError as error:
             skipped[name] = str(error)
     return {"bytes": found, "skipped": skipped}

@@ -106,17 +106,23 @@ class Steps:
         """Return those of one image's forward pass, over all unrolls."""
         return costs(self.contender.origin.graph).multiply_adds
 
-    def peak(self, unrolls: int | None = None) -> dict[str, int | None]:
+    def peak(self, unrolls: int | None = None, small_first: bool = True) -> dict[str, int | None]:
         """Return the most bytes of one forward and backward pass, above weights and optimizer.
 
         `resident` is what the process grew by. It must be a fresh one: memory that was used and
         freed before would not show.
+
+        Args:
+            unrolls: of the pass; the spec's if None.
+            small_first: run one image first, which loads what kernels need. Not for compiled
+                networks, which would compile for it, too; their resident bytes count the compiler.
         """
         work = self.contender.passes(unrolls)
         whole = self.contender.images, self.contender.labels
-        self.contender.images, self.contender.labels = (part[:1] for part in whole)
-        work()  # loads what kernels need
-        self.contender.images, self.contender.labels = whole
+        if small_first:
+            self.contender.images, self.contender.labels = (part[:1] for part in whole)
+            work()
+            self.contender.images, self.contender.labels = whole
         resident = PeakMemory(self.device)
         work()
         used = resident.used()

@@ -22,6 +22,7 @@ def main() -> None:
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever else is printed must not be taken for a reply
     serve(sys.stdin, replies)
+    os._exit(0)  # what is left is memory: torch takes long to tidy it up
 
 
 def serve(requests: IO[str], replies: IO[str]) -> None:
