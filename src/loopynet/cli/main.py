@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from loopynet import __version__
-from loopynet.cli import evaluating, experiments, explaining, measuring
+from loopynet.cli import benching, evaluating, experiments, explaining, measuring
 from loopynet.cli.arguments import RUN_HELP, SPEC_HELP, add_changes, add_unrolls, positive
 from loopynet.errors import LoopyNetError
 
@@ -196,41 +196,7 @@ def _measure(commands: Commands) -> None:
 def _bench(commands: Commands) -> None:
     text = "measure how fast training is, against networks written by hand"
     parser = _command(commands, "bench", text, "benching")
-    parser.add_argument(
-        "--quick", action="store_true", help="only what the targets need: about 5 minutes"
-    )
-    parser.add_argument(
-        "--out",
-        metavar="FOLDER",
-        help="where the results go, a JSON file for each cell; a finished cell is not run again, "
-        "but with --quick; default runs/bench or runs/bench-quick",
-    )
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
-    parser.add_argument(
-        "--threads", type=_positive, metavar="N", help="of each process; default all cores"
-    )
-    parser.add_argument(
-        "--network", metavar="SPEC", help="of the form of cifar10-loopy, the default"
-    )
-    _changes(parser)
-    parser.add_argument(
-        "--batch-size", type=_positive, nargs="+", metavar="N", help="instead of the suite's own"
-    )
-    parser.add_argument(
-        "--rounds", type=_positive, metavar="N", help="turns of each contender; default 7 to 15"
-    )
-    parser.add_argument(
-        "--only", nargs="+", default=[], metavar="GROUP", help="groups of cells, such as steps"
-    )
-    parser.add_argument(
-        "--no-compile",
-        dest="compiling",
-        action="store_false",
-        help="without the contenders that need a compiler",
-    )
-    parser.add_argument(
-        "--note", default="", metavar="TEXT", help="a sentence about the machine, kept in the files"
-    )
+    benching.add_arguments(parser)
 
 
 def _zoo(commands: Commands) -> None:
