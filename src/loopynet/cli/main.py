@@ -211,7 +211,7 @@ def _export(commands: Commands) -> None:
         help="an ONNX file, a torch.export program, or the unrolled network as Python code",
     )
     parser.add_argument("--out", metavar="FILE", required=True, help="the file to write")
-    _unrolls(parser)
+    add_unrolls(parser)
     parser.add_argument("--each", action="store_true", help="give every unroll, not only the last")
 
 
