@@ -48,6 +48,23 @@ def test_it_computes_what_is_written_by_hand(inplace: bool, unrolls: int) -> Non
     assert torch.equal(net(x, unrolls=unrolls), each[-1])
 
 
+@pytest.mark.parametrize("initial", ["absent", "one"])
+def test_a_damped_loop_carries_a_share_of_the_signal_before(initial: str) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 3), nn.Tanh()).double()
+    loop = Loop(from_="1", to="0", damping=0.3, initial=initial)
+    x = torch.randn(2, 3, dtype=torch.float64)
+    net = add_loops(model, [loop], 4, example=x, start="full")
+    carried = torch.ones_like(x) if initial == "one" else None
+    expected = []
+    for _ in range(4):
+        expected.append(model(x if carried is None else x + carried))
+        new = expected[-1]
+        carried = new if carried is None else 0.3 * new + 0.7 * carried
+    torch.testing.assert_close(net(x, readout="each"), torch.stack(expected), rtol=1e-12, atol=0)
+    assert net.graph.loops[0].damping == 0.3
+
+
 def test_inputs_of_another_size_than_the_example() -> None:
     net, x = wrapped(), images(size=13)
     torch.testing.assert_close(net(x), hand(net, x)[-1], rtol=1e-12, atol=1e-12)

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from loopynet.errors import LoopyNetError, LoopyNetWarning
 from loopynet.explain.folding import LinearMap
-from loopynet.explain.frozen import Network, as_input, check_evaluation, frozen_copy
+from loopynet.explain.frozen import Network, frozen_copy
+from loopynet.explain.maps import maps_of
 from loopynet.explain.rules import Rule, Rules
 from loopynet.explain.target import (
     Filters,
     Position,
     check_position,
     filter_numbers,
-    names_of,
     unknown,
 )
 from loopynet.modules.gradient import Full
@@ -110,25 +110,20 @@ def _explain(
     unrolls: int | None,
 ) -> Tensor:
     """Return the maps of all targets, without the dimensions that were not asked for."""
-    check_evaluation(net)
-    names = names_of(net, at)
-    with torch.inference_mode(False), torch.enable_grad():
-        x = as_input(net, images)
+
+    def method(x: Tensor, names: list[str]) -> Tensor:
         if x.dim() == 4 and x.device.type == "cpu":  # convolutions of few channels are faster so
             x = x.contiguous(memory_format=torch.channels_last)
-        frozen = frozen_copy(net)
-        parts = [
-            _maps_of(
-                rule, frozen, part.detach().requires_grad_(), names, filters, position, unrolls
-            )
-            for part in torch.split(x, IMAGES_AT_ONCE)
-        ]
-    maps = torch.cat(parts, dim=2).contiguous()  # [A, F, N, ...]
-    maps = maps.squeeze(1) if isinstance(filters, int) else maps
-    return maps.squeeze(0) if isinstance(at, str) else maps
+        frozen, parts = frozen_copy(net), []
+        for piece in torch.split(x, IMAGES_AT_ONCE):
+            part = piece.detach().requires_grad_()
+            parts.append(_maps_of_few(rule, frozen, part, names, filters, position, unrolls))
+        return torch.cat(parts, dim=2).contiguous()
+
+    return maps_of(net, images, at, filters, method)
 
 
-def _maps_of(
+def _maps_of_few(
     rule: Rule,
     net: Network,
     x: Tensor,
@@ -145,7 +140,7 @@ def _maps_of(
             f'"{net.graph.name}" has no rectifier (ReLU) on the way to {", ".join(names)}: '
             f"{rule} is the plain gradient there",
             LoopyNetWarning,
-            stacklevel=4,
+            stacklevel=6,
         )
     rows = []
     for name in names:

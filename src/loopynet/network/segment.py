@@ -78,10 +78,9 @@ def run_compiled(layers: Sequence[Layer], x: Tensor, rows: Sequence[Rows]) -> Te
 @cache
 def _compiled() -> Callable[..., Tensor]:
     """Return `run_layers` compiled; each batch size is compiled for itself."""
-    # What a vector register does not fill is done one by one: masked loads are slower. And sizes
-    # are not asserted in every call: the guards have checked them.
-    options: dict[str, str | int | bool | Callable[..., Any]]
-    options = {"cpp.enable_loop_tail_vec": False, "size_asserts": False}
+    # Sizes are not asserted in every call: the guards have checked them. enable_loop_tail_vec
+    # stays on: without it torch 2.13 computes wrong batch statistics of 3 channels.
+    options: dict[str, str | int | bool | Callable[..., Any]] = {"size_asserts": False}
     # Every kind of segment is a variant of one function, and of those torch keeps only a few.
     dynamo.recompile_limit = max(dynamo.recompile_limit, MOST_SEGMENTS)
     return torch.compile(run_layers, dynamic=False, options=options)

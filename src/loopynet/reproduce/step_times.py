@@ -6,7 +6,6 @@ networks take turns, so that such changes meet all of them, and the ratios can b
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,10 +14,9 @@ from typing import Any
 import torch
 
 from loopynet.network import LoopyNet
-from loopynet.network.loss import loss_over_time
-from loopynet.parts.optimizers import optimizers
 from loopynet.spec import NetworkSpec
-from loopynet.training.speed import decide, fuse, prepare
+from loopynet.statistics import ratio
+from loopynet.training.steps import make_fast, random_batch, training_step, wait
 
 ROUNDS = 7
 IMAGES = 20_000
@@ -43,13 +41,12 @@ class StepTimes:
 
     def ratio(self, one: str, other: str) -> float:
         """Return the median over the rounds of one network's time over the other's."""
-        pairs = zip(self.seconds[one], self.seconds[other], strict=True)
-        return statistics.median(a / b for a, b in pairs)
+        return ratio(self.seconds[one], self.seconds[other]).median
 
     def ratio_range(self, one: str, other: str) -> tuple[float, float]:
         """Return the lowest and the highest of the rounds' ratios."""
-        pairs = list(zip(self.seconds[one], self.seconds[other], strict=True))
-        return min(a / b for a, b in pairs), max(a / b for a, b in pairs)
+        found = ratio(self.seconds[one], self.seconds[other])
+        return found.low, found.high
 
     def plain(self) -> dict[str, Any]:
         """Return the same as JSON-able data."""
@@ -73,7 +70,7 @@ def measure_step_times(
         for name, step in steps.items():
             began = time.perf_counter()
             step()
-            _wait(device)
+            wait(device)
             if turn:
                 seconds[name].append(time.perf_counter() - began)
     return StepTimes(size, str(device), torch.get_num_threads(), seconds)
@@ -83,25 +80,6 @@ def _step(spec: NetworkSpec, device: torch.device, size: int) -> Callable[[], No
     """Return a function that does one training step."""
     torch.manual_seed(0)
     net = LoopyNet(spec).to(device)
-    speed = decide(spec, net.graph, device, IMAGES)
-    prepare(net, speed)
-    shape, classes = net.graph.input_shape, net.graph.output_shape[0]
-    optimizer = optimizers.call(
-        spec.training.optimizer, net.parameters(), spec.training.learning_rate
-    )
-    if speed["fused_optimizer"].value:
-        fuse(optimizer)
-    images = torch.randn(size, *shape, device=device)
-    labels = torch.randint(classes, (size,), device=device)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        torch.autograd.backward(loss_over_time(net(images), labels, spec.loss.steps, 0.0))
-        optimizer.step()
-
-    return step
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    optimizer = make_fast(net, device, IMAGES)
+    images, labels = random_batch(net.graph, size, device)
+    return training_step(net, optimizer, images, labels, spec.loss.steps)

@@ -62,6 +62,11 @@ class Loop(Skip):
         description="what the merge sees before the first signal: absent (the target's input "
         "passes unchanged; the default), zero or one; concat needs zero (its default) or one",
     )
+    damping: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="share d of the new signal in what is carried, d * new + (1 - d) * the signal "
+        "before; 1 for the new signal alone",
+    )
 
 
 class Unroll(SpecModel):
@@ -85,6 +90,11 @@ class Unroll(SpecModel):
         "absent",
         description="what a forward edge with a delay gives before its first signal: absent (the "
         "layer does not run yet) or zero (it runs on zeros)",
+    )
+    contract: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None,
+        description="the most by which one pass may enlarge a difference of the loops' signals: "
+        "weights of the loopy section are scaled down as far as that needs; below 1 it contracts",
     )
     until: Literal["steps", "converged"] = Field(
         "steps", description="run `steps` unrolls, or until each sample's loop signals settle"

@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 from loopynet.errors import LoopyNetError
 from loopynet.graph import Graph
 from loopynet.modules.gradient import Full, Gradient, Recompute, Truncated
+from loopynet.network.edge import damped
 from loopynet.network.readout import Last, Readout, as_readout
 from loopynet.wrap.edge import LoopEdge
 from loopynet.wrap.mirror import mirror, shared
@@ -184,7 +185,11 @@ class LoopyModel(nn.Module):
         one = Pass(self._key, edges, arriving, sending, recorder)
         output = one.run(self.backbone, args, kwargs)
         one.check()
-        leaving = {name: edges[name].signal(x, one.met[name], t) for name, x in one.sent.items()}
+        leaving = {}
+        for name, x in one.sent.items():
+            edge, met, before = edges[name], one.met[name], carry[name][-1]
+            before = edge.initial(met) if before is None else before
+            leaving[name] = damped(edge.loop.damping, edge.signal(x, met, t), before)
         return output, {name: (*queue[1:], leaving.get(name)) for name, queue in carry.items()}
 
     @property

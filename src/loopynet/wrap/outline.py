@@ -122,6 +122,7 @@ def _edge(name: str, edge: LoopEdge, pieces: list[str]) -> ModelEdge:
         target_shape=edge.target_image,
         merged_shape=edge.target_image,
         section="body",
+        damping=edge.loop.damping,
     )
     return replace(found, more=own - edge_numbers(found))
 

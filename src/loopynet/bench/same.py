@@ -1,0 +1,72 @@
+"""Contenders must compute the same: a benchmark of different functions says nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor
+
+from loopynet.errors import LoopyNetError
+
+
+class BenchError(LoopyNetError):
+    """A benchmark that cannot be run, or that would compare different things."""
+
+
+def gaps(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[str, float]:
+    """Return how far the logits and gradients of `one` are from the `other`'s, relative to them.
+
+    A convolution's bias before a batch norm has no effect, so that its gradient is rounding noise;
+    it is measured against the gradient of the same layer's weight if that is larger.
+    """
+    return {key: _gap(one, other, key) for key in other}
+
+
+def check_same(
+    answers: Mapping[str, Mapping[str, Tensor]],
+    tolerance: float,
+    other_gradients: Collection[str] = (),
+) -> dict[str, dict[str, float]]:
+    """Return how far each contender's logits and gradients are from the first one's.
+
+    Args:
+        answers: for each contender its logits and gradients by name.
+        tolerance: the largest relative difference that is allowed.
+        other_gradients: contenders whose gradients are meant to differ: a truncated one's.
+
+    Raises:
+        BenchError: they do not compute the same.
+    """
+    names = list(answers)
+    first, found = names[0], {}
+    for name in names[1:]:
+        each = gaps(answers[name], answers[first])
+        if name in other_gradients or first in other_gradients:
+            each = {"logits": each["logits"]}
+        worst = max(each, key=each.__getitem__)
+        if not each[worst] <= tolerance:
+            raise BenchError(
+                f'"{name}" and "{first}" do not compute the same: {worst} differs by '
+                f"{each[worst]:.1e} of its size, and {tolerance:g} is allowed"
+            )
+        found[name] = {"logits": each.pop("logits")}
+        if each:
+            found[name]["gradients"] = max(each.values())
+    return found
+
+
+def _gap(one: Mapping[str, Tensor], other: Mapping[str, Tensor], key: str) -> float:
+    if key not in one or one[key].shape != other[key].shape:
+        return math.inf
+    size = _norm(other[key])
+    weight = key.replace(".op.bias", ".op.weight")
+    if weight in other:
+        size = max(size, _norm(other[weight]))
+    gap = _norm(one[key].double() - other[key].double())
+    return gap / size if size else gap
+
+
+def _norm(values: Tensor) -> float:
+    return float(torch.linalg.vector_norm(values.double()))
