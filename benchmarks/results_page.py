@@ -1,4 +1,6 @@
-"""Makes docs/results.md, and the table of claims in docs/the-paper.md, from the data in results/.
+"""Makes docs/results.md, and tables in other pages, from the data in results/.
+
+docs/the-paper.md has the table of claims, docs/converging.md that of early exit.
 
 make results
 """
@@ -10,6 +12,7 @@ from pathlib import Path
 from loopynet.compare import Cell, CellFolder, Summary, find_cells, summarize
 from loopynet.compare.grid import change_spec
 from loopynet.compare.table import markdown_tables
+from loopynet.report.early_exit import EarlyExit, early_exit_tables
 from loopynet.reproduce import EXPERIMENTS, Scale, StepTimes
 from loopynet.reproduce.claims import Claim
 from loopynet.reproduce.fig8 import NETWORKS
@@ -20,9 +23,12 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
 PAGE = ROOT / "docs" / "results.md"
 PAPER = ROOT / "docs" / "the-paper.md"
+CONVERGING = ROOT / "docs" / "converging.md"
 EPOCHS = 24
 BEGIN, END = "<!-- claims: made by `make results` -->", "<!-- end of claims -->"
+EXITS_BEGIN, EXITS_END = "<!-- early exit: made by `make results` -->", "<!-- end of early exit -->"
 PROTOCOLS = ("standard", "published")
+TRUNCATED_SEEDS = 3
 
 INTRODUCTION = """\
 # Results
@@ -65,6 +71,15 @@ CONSTANT_CHANGES = (
     "training.learning_rate_schedule=constant",
     "training.epochs=24",
 )
+TRUNCATED = """\
+## The gradient of the last unroll alone
+
+`cifar10-loopy`, batches of 32, 20,000 training images, the whole test set (re-encoded as JPEG, see
+above). Short runs: {epochs} of the 24 epochs, with a learning rate that falls from 0.001 (cosine).
+[converging.md](converging.md#gradient-modes) says what a truncated gradient is.
+
+    LOOPYNET_DATA=FOLDER loopynet reproduce truncated --seeds {seeds} --out results/truncated
+"""
 
 
 def page(results: Path = RESULTS) -> str:
@@ -79,6 +94,7 @@ def page(results: Path = RESULTS) -> str:
             parts += [markdown_tables(summary, costs=False), claims_table(claims)]
             parts += [step_times(times)] if times and protocol == "standard" else []
             parts += [machines([run for row in summary.rows for run in row.runs])]
+    parts += truncated(results)
     parts += [MNIST, *mnist(results, Scale(seeds=3))]
     parts += [CONSTANT, *mnist(results, Scale(changes=CONSTANT_CHANGES))]
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
@@ -113,6 +129,23 @@ def mnist(results: Path, scale: Scale) -> list[str]:
     return [markdown_tables(summary, costs=False), claims_table(claims), machines(runs)]
 
 
+def truncated(results: Path = RESULTS) -> list[str]:
+    """Return the section of the truncated gradient: tables, claim, machine."""
+    experiment = EXPERIMENTS["truncated"]
+    folders = find_cells(results / "truncated", experiment.cells(Scale(seeds=TRUNCATED_SEEDS)))
+    if not any(folder.state == "finished" for folder in folders):
+        return []
+    summary = summarize(folders, experiment.title, "", experiment.baseline)
+    runs = [run for row in summary.rows for run in row.runs]
+    epochs = folders[0].cell.spec.training.epochs
+    return [
+        TRUNCATED.format(epochs=epochs, seeds=TRUNCATED_SEEDS),
+        markdown_tables(summary, costs=False),
+        claims_table(experiment.claims(summary.rows, None)),
+        machines(runs),
+    ]
+
+
 def step_times(times: StepTimes) -> str:
     """Return the table of training steps timed side by side."""
     lines = ["| network | ms per step | times vanilla (lowest to highest) |", "| --- | --- | --- |"]
@@ -143,16 +176,29 @@ def machines(runs: Sequence[RunFolder]) -> str:
 
 def paper(text: str, results: Path = RESULTS) -> str:
     """Return docs/the-paper.md with its table of claims made anew."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
     _, claims, _ = fig8(results, "standard")
     mnist_cells = find_cells(results / "mnist", EXPERIMENTS["mnist"].cells(Scale(seeds=3)))
     rows = summarize(mnist_cells, "", "").rows
     table = claims_table([*claims, *EXPERIMENTS["mnist"].claims(rows, None)])
-    return f"{before}{BEGIN}\n\n{table}\n{END}{after}"
+    return between(text, BEGIN, table, END)
+
+
+def converging(text: str, results: Path = RESULTS) -> str:
+    """Return docs/converging.md with its table of early exit made anew."""
+    file = results / "exits" / "early-exit.json"
+    found = EarlyExit.from_plain(json.loads(file.read_text(encoding="utf-8")))
+    return between(text, EXITS_BEGIN, early_exit_tables(found), EXITS_END)
+
+
+def between(text: str, begin: str, table: str, end: str) -> str:
+    """Return a page with the table between two comments made anew."""
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n\n{table}\n{end}{after}"
 
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
     PAPER.write_text(paper(PAPER.read_text(encoding="utf-8")), encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)} and {PAPER.relative_to(ROOT)}")
+    CONVERGING.write_text(converging(CONVERGING.read_text(encoding="utf-8")), encoding="utf-8")
+    print("wrote", ", ".join(str(file.relative_to(ROOT)) for file in (PAGE, PAPER, CONVERGING)))

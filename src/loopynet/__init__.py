@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Upsample,
     )
     from loopynet.spec import Loop, NetworkSpec, Skip, parse_spec, read_spec, to_yaml, write_spec
+    from loopynet.wrap import LoopyModel, add_loops
     from loopynet.zoo import load_spec, pretrained_names, zoo_names
 
 _HOMES = {
@@ -48,6 +49,7 @@ _HOMES = {
         "Upsample",
     ),
     "spec": ("Loop", "NetworkSpec", "Skip", "parse_spec", "read_spec", "to_yaml", "write_spec"),
+    "wrap": ("LoopyModel", "add_loops"),
     "zoo": ("load_spec", "pretrained_names", "zoo_names"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -72,6 +74,7 @@ __all__ = [
     "Implicit",
     "Last",
     "Loop",
+    "LoopyModel",
     "LoopyNet",
     "LoopyNetError",
     "LoopyNetWarning",
@@ -88,6 +91,7 @@ __all__ = [
     "SpecError",
     "Truncated",
     "Upsample",
+    "add_loops",
     "build_graph",
     "load_spec",
     "parse_spec",

@@ -106,6 +106,13 @@ class Interpreter:
             return t - (usual if delay is None else delay)
         return t
 
+    def shares(self, edge: Document, t: int) -> list[int]:
+        """Return the passes whose signals have a share in what arrives at pass t."""
+        sent = self.sent(edge, t)
+        damped = edge.get("damping", 1) < 1  # then all earlier signals have one
+        times = range(1 if damped else sent, sent + 1)
+        return [s for s in times if self.there(edge["from"], s)]
+
     def into(self, name: str) -> list[tuple[str, Document]]:
         """Return the edges that end at a layer, in the order in which they merge."""
         edges = [*self.skips.items(), *self.loops.items()]
@@ -136,10 +143,10 @@ class Interpreter:
             if place and self.there(below, sent):
                 demand(below, sent)
             for _, edge in self.into(name):
-                if self.there(edge["from"], self.sent(edge, t)):
-                    demand(edge["from"], self.sent(edge, t))
+                for sent in self.shares(edge, t):
+                    demand(edge["from"], sent)
                     for layer in edge.get("through", ()):
-                        found.setdefault(layer, set()).add(self.sent(edge, t))
+                        found.setdefault(layer, set()).add(sent)
 
         for t in range(1, steps + 1):
             for name in self._read(t):
@@ -174,7 +181,12 @@ class Interpreter:
         sent = self.sent(edge, t)
         if self.there(edge["from"], sent):
             if (name, sent) not in self.values:  # that of a layer before the loops is computed once
-                self.values[name, sent] = self._signal(name, edge, x, sent)
+                signal = self._signal(name, edge, x, sent)
+                share = edge.get("damping", 1)
+                before = self._arriving(name, edge, x, t - 1) if share < 1 else None
+                if before is not None:
+                    signal = share * signal + (1 - share) * before
+                self.values[name, sent] = signal
             signal = self.values[name, sent]
             assert tuple(signal.shape[1:]) == tuple(self.initial_shapes[name])
             return signal

@@ -130,6 +130,8 @@ def _edge(draw: st.DrawFn, document: Document, kind: str, name: str) -> None:
         edge["initial"] = draw(st.sampled_from(("absent", "zero", "one", None)))
         if edge["merge"] == "concat" and edge["initial"] == "absent":
             edge["initial"] = "one"
+        if draw(st.integers(0, 3)) == 0:
+            edge["damping"] = draw(st.sampled_from((0.4, 0.75, 1)))
     through = {f"{name}_{i}": draw(layers()) for i in range(draw(st.sampled_from((0, 0, 1, 2))))}
     edge["through"] = list(through)
     own = {"merge": edge["merge"], "fit": edge["fit"]}

@@ -151,3 +151,42 @@ def test_future_work_compares_with_the_network_that_differs_in_one_thing(tmp_pat
     assert "five-loop-5-to-1, steps 8 is above five-loop-5-to-1, steps 1" in texts
     assert {claim.verdict for claim in claims} == {"not measured"}
     assert len(claims) == 15 + 2 + 3 + 7
+
+
+def truncated_claims(folder, lost, seeds=3):
+    """Return the claims where the truncated gradient answers so many of 2,000 images fewer."""
+    experiment = EXPERIMENTS["truncated"]
+    cells = experiment.cells(Scale(seeds=seeds))
+    for cell in cells:
+        full = cell.settings["training.gradient"] == "full"
+        right = [True] * (1200 + cell.seed - (0 if full else lost))
+        made_cell(cell, folder, right + [False] * (2000 - len(right)))
+    rows = summarize(find_cells(folder, cells), "t", "c").rows
+    return experiment.claims(rows, None)
+
+
+@pytest.mark.parametrize(
+    ("lost", "verdict"), [(2, "holds"), (-40, "holds"), (19, "undecided"), (60, "does not hold")]
+)
+def test_the_cheaper_gradient_costs_at_most_a_point_if_the_whole_interval_says_so(
+    tmp_path, lost, verdict
+):
+    (claim,) = truncated_claims(tmp_path, lost)
+    assert claim.claim == "the gradient of the last unroll costs at most 1 point"
+    assert claim.verdict == verdict
+    assert claim.measured.startswith(f"{-lost / 20:+.2f} (")
+    assert claim.measured.endswith("points, n = 3")
+
+
+def test_the_cheaper_gradient_is_not_judged_by_itself(tmp_path):
+    experiment = EXPERIMENTS["truncated"]
+    cells = experiment.cells(Scale())
+    made_cell(cells[0], tmp_path, [True, False])
+    folders = find_cells(tmp_path, cells)
+    (claim,) = experiment.claims(summarize(folders, "t", "c").rows, None)
+    assert claim.verdict == "not measured"
+    sizes = experiment.cells(Scale(batch_sizes=(5, 32)))
+    rows = summarize(find_cells(tmp_path / "none", sizes), "t", "c").rows
+    assert [c.claim for c in experiment.claims(rows, None)] == [
+        f"the gradient of the last unroll costs at most 1 point, batch size {n}" for n in (5, 32)
+    ]

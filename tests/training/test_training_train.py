@@ -93,6 +93,19 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path, stop_after):
     assert table(whole) == table(again.run)
 
 
+def test_a_run_with_bounded_weights_is_resumed_exactly(tmp_path):
+    spec = small_spec("norm=none", "unroll.contract=0.9", "training.epochs=3")
+    whole = train(spec, str(tmp_path / "whole")).run
+    assert "layers.conv_2.op.parametrizations.weight.0.vector" in weights(whole)
+
+    def interrupt(line):
+        raise KeyboardInterrupt
+
+    stopped = train(spec, str(tmp_path / "stopped"), say=interrupt)
+    assert stopped.interrupted
+    assert same(weights(whole), weights(resume(stopped.run).run))
+
+
 @pytest.mark.skipif(not _has_compiler(), reason="no C++ compiler")
 def test_a_compiled_run_is_recorded_and_continued_to_the_same_bits(tmp_path):
     spec = small_spec("training.epochs=2", "training.speed.compile=true")

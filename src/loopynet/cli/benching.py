@@ -8,10 +8,50 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loopynet.cli.arguments import add_changes, positive
 from loopynet.cli.terminal import terminal
 
 if TYPE_CHECKING:
     from loopynet.bench.targets import Verdict
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what may be written after `bench`."""
+    parser.add_argument(
+        "--quick", action="store_true", help="only what the targets need: about 5 minutes"
+    )
+    parser.add_argument(
+        "--out",
+        metavar="FOLDER",
+        help="where the results go, a JSON file for each cell; a finished cell is not run again, "
+        "but with --quick; default runs/bench or runs/bench-quick",
+    )
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="of each process; default all cores"
+    )
+    parser.add_argument(
+        "--network", metavar="SPEC", help="of the form of cifar10-loopy, the default"
+    )
+    add_changes(parser)
+    parser.add_argument(
+        "--batch-size", type=positive, nargs="+", metavar="N", help="instead of the suite's own"
+    )
+    parser.add_argument(
+        "--rounds", type=positive, metavar="N", help="turns of each contender; default 7 to 15"
+    )
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="GROUP", help="groups of cells, such as steps"
+    )
+    parser.add_argument(
+        "--no-compile",
+        dest="compiling",
+        action="store_false",
+        help="without the contenders that need a compiler",
+    )
+    parser.add_argument(
+        "--note", default="", metavar="TEXT", help="a sentence about the machine, kept in the files"
+    )
 
 
 def run_bench(options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loopynet.cli.evaluating import print_evaluation
 from loopynet.cli.reports import report_must_not_fail
 from loopynet.cli.specs import checked
 from loopynet.cli.terminal import terminal
@@ -17,9 +18,6 @@ from loopynet.cli.terminal import terminal
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from loopynet.data import Images, Preprocessing
-    from loopynet.network import LoopyNet
-    from loopynet.run import Evaluation
     from loopynet.training import TrainingResult
 
 
@@ -46,43 +44,6 @@ def run_resume(options: argparse.Namespace) -> int:
     from loopynet.training import resume
 
     return _report_training(console, resume(run, say=console.print, progress=_live(console)))
-
-
-def run_evaluate(options: argparse.Namespace) -> int:
-    """Evaluate a run."""
-    from loopynet.data import load_data
-    from loopynet.run import RunFolder, best_device, evaluate
-
-    run = RunFolder.open(options.run)
-    net = run.network()
-    data = load_data(net.spec.data, net.graph.input_shape, net.graph.output_shape[0])
-    images = getattr(data, options.split)
-    protocol = options.protocol or net.spec.training.protocol
-    result = evaluate(net, images, run.preprocessing(), options.unrolls, best_device(), protocol)
-    _print_evaluation(terminal(), options.split, result, each=options.each)
-    if options.early_exit or options.stop:
-        _print_exits(net, images, run.preprocessing(), options)
-    return 0
-
-
-def _print_exits(
-    net: LoopyNet, images: Images, preprocessing: Preprocessing, options: argparse.Namespace
-) -> None:
-    """Print the curve of accuracy against mean unrolls, and timed runs of the rules asked for."""
-    from rich.table import Table
-
-    from loopynet.run import best_device, evaluate_exit, exit_curve, parse_rule, show_rule
-
-    rules = [parse_rule(text) for text in options.stop]
-    device = best_device()
-    table = Table("stop", "mean unrolls", "accuracy", "seconds")
-    curve = exit_curve(net, images, preprocessing, options.unrolls, device)
-    timed = [evaluate_exit(net, images, preprocessing, r, device) for r in (None, *rules) if rules]
-    for point in [*(curve if options.early_exit else ()), *timed]:
-        seconds = "" if point.seconds is None else f"{point.seconds:.2f}"
-        accuracy = f"{100 * point.accuracy:.2f} %"
-        table.add_row(show_rule(point.rule), f"{point.mean_unrolls:.2f}", accuracy, seconds)
-    terminal().print(table)
 
 
 def run_predict(options: argparse.Namespace) -> int:
@@ -210,23 +171,11 @@ def _report_training(console: Console, result: TrainingResult) -> int:
         return 130
     for name, evaluation in (("validation", result.validation), ("test", result.test)):
         if evaluation is not None:
-            _print_evaluation(console, name, evaluation, each=False)
+            print_evaluation(console, name, evaluation, each=False)
     if result.stopped_early:
         console.print("stopped early: the validation figure no longer improved")
     console.print(f"trained for {result.seconds:.1f} s; run folder: {path}")
     return 0
-
-
-def _print_evaluation(console: Console, name: str, result: Evaluation, *, each: bool) -> None:
-    if each:
-        for t, (accuracy, loss) in enumerate(
-            zip(result.accuracies, result.losses, strict=True), start=result.first_unroll
-        ):
-            console.print(f"unroll {t}: accuracy {100 * accuracy:.2f} %, loss {loss:.4f}")
-    console.print(
-        f"{name} accuracy {100 * result.accuracy:.2f} % ({result.images:,} images), "
-        f"loss {result.loss:.4f}"
-    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loopynet.cli.arguments import add_changes, positive
 from loopynet.cli.reports import report_must_not_fail
 from loopynet.cli.specs import checked
 from loopynet.cli.terminal import terminal
@@ -19,6 +20,79 @@ if TYPE_CHECKING:
     from loopynet.compare import Cell, CellFolder, Summary
     from loopynet.reproduce import StepTimes
     from loopynet.spec import NetworkSpec
+
+EXPERIMENTS = ("fig8", "mnist", "future-work", "truncated")
+
+
+def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of compare."""
+    add_changes(parser)
+    parser.add_argument(
+        "--batch-size", type=positive, nargs="+", metavar="N", help="batch sizes to compare"
+    )
+    parser.add_argument(
+        "--vary",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar="KEY VALUE",
+        help="another key to compare, with its values: --vary unroll.steps 1 2 3; may be repeated",
+    )
+    parser.add_argument("--seeds", type=positive, default=1, metavar="N", help="default 1")
+    parser.add_argument(
+        "--baseline", metavar="NAME", help="the network to compare with; default the first"
+    )
+    _cells(parser, "runs/comparison")
+
+
+def add_reproduce_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the experiment and the options of reproduce."""
+    parser.add_argument("experiment", choices=EXPERIMENTS, metavar="EXPERIMENT",
+                        help=", ".join(EXPERIMENTS))  # fmt: skip
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
+        "--full", action="store_false", dest="quick", help="as published; the default"
+    )
+    size.add_argument(
+        "--quick", action="store_true", help="fewer images and epochs: minutes, not hours"
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=("standard", "published"),
+        default="standard",
+        help="each image once an epoch, or the overlapping windows of the 2016 library",
+    )
+    parser.add_argument(
+        "--data", choices=("digits",), help="train on the bundled digits: no files needed, seconds"
+    )
+    parser.add_argument("--seeds", type=positive, default=1, metavar="N", help="default 1")
+    parser.add_argument("--batch-size", type=positive, nargs="+", metavar="N",
+                        help="only these batch sizes (fig8)")  # fmt: skip
+    add_changes(parser)
+    _cells(parser, None)
+
+
+def _cells(parser: argparse.ArgumentParser, folder: str | None) -> None:
+    parser.add_argument(
+        "--out",
+        default=folder,
+        metavar="FOLDER",
+        help="where the runs, the table and the report go; finished runs that lie there are used "
+        f"and not run again; default {folder or 'runs/ and the name of the experiment'}",
+    )
+    parser.add_argument(
+        "--jobs", type=positive, default=1, metavar="N", help="runs at the same time; default 1"
+    )
+    parser.add_argument(
+        "--note",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="a sentence for the reader of the table; may be given again",
+    )
+    parser.add_argument(
+        "--no-run", action="store_true", help="train nothing: show what lies in the folder"
+    )
 
 
 def run_compare(options: argparse.Namespace) -> int:
@@ -41,10 +115,11 @@ def run_reproduce(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from loopynet.compare import summarize
-    from loopynet.reproduce import EXPERIMENTS, Scale, reproduction_page
+    from loopynet.reproduce import EXPERIMENTS as KNOWN
+    from loopynet.reproduce import Scale, reproduction_page
     from loopynet.reproduce.page import CLAIM_HEAD, claim_cells
 
-    experiment = EXPERIMENTS[options.experiment]
+    experiment = KNOWN[options.experiment]
     options.out = options.out or f"runs/{experiment.name}{'-quick' if options.quick else ''}"
     scale = Scale(
         options.quick,

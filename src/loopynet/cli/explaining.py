@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loopynet.cli.arguments import add_split
 from loopynet.cli.terminal import terminal
 from loopynet.errors import DataError, LoopyNetError
 
@@ -27,9 +28,7 @@ METHODS = ("guided_backprop", "gradient", "deconvnet", "integrated_gradients", "
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own options."""
-    parser.add_argument(
-        "--split", choices=("test", "validation", "train"), default="test", help="default: test"
-    )
+    add_split(parser)
     parser.add_argument(
         "--images", nargs="+", default=["6"], metavar="N",
         help="how many, from the first on; or several numbers and ranges: 3 7-9; default 6",
@@ -51,6 +50,7 @@ def run_explain(options: argparse.Namespace) -> int:
     """Write the page and its pictures."""
     from loopynet.explain import merges
     from loopynet.explain.explain_page import explanation, merge_section
+    from loopynet.explain.measured_section import measured_section
     from loopynet.run import RunFolder, best_device
 
     run = RunFolder.open(options.run)
@@ -63,6 +63,8 @@ def run_explain(options: argparse.Namespace) -> int:
     views = merges(net, x, unrolls=options.unrolls)
     if views:
         sections.append(merge_section(folder, shown, views, x))
+    measured = measured_section(run.outputs / "measurements")
+    sections += [measured] if measured else []
     command = shlex.join(["loopynet", *sys.argv[1:]])
     page = explanation(run.path.resolve().name, command, options.method, shown, sections)
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,18 +11,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from loopynet import __version__
-from loopynet.cli.explaining import add_arguments
+from loopynet.cli import benching, evaluating, experiments, explaining, measuring
+from loopynet.cli.arguments import RUN_HELP, SPEC_HELP, add_changes, add_unrolls, positive
 from loopynet.errors import LoopyNetError
 
-SPEC_HELP = "a zoo entry's name (see `loopynet zoo`) or a YAML file"
 CONTROL_WORDS = {
     "no-loops": "the same network without its loops",
     "untied": "the same network, each unroll with weights of its own",
     "same-parameters": "without loops, widened to as many parameters",
     "same-multiply-adds": "without loops, widened to as much arithmetic as all unrolls",
 }
-EXPERIMENTS = ("fig8", "mnist", "future-work")
-RUN_HELP = "a run folder, its name under runs/, or a trained zoo entry's name"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,20 +97,8 @@ def _command(
 def _spec_command(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
     parser = _command(commands, name, text)
     parser.add_argument("spec", metavar="SPEC", help=SPEC_HELP)
-    _changes(parser)
+    add_changes(parser)
     return parser
-
-
-def _changes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--set",
-        dest="changes",
-        metavar="KEY=VALUE",
-        action="extend",
-        nargs="+",
-        default=[],
-        help="change a key of the spec, such as training.epochs=5; may be given again",
-    )
 
 
 def _train(commands: Commands) -> None:
@@ -129,31 +115,9 @@ def _resume(commands: Commands) -> None:
 
 
 def _evaluate(commands: Commands) -> None:
-    text = "measure a run's accuracy and loss"
-    parser = _command(commands, "evaluate", text)
+    parser = _command(commands, "evaluate", "measure a run's accuracy and loss", "evaluating")
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
-    parser.add_argument(
-        "--split", choices=("test", "validation", "train"), default="test", help="default: test"
-    )
-    parser.add_argument(
-        "--protocol",
-        choices=("standard", "published"),
-        help="look at every image, or at the windows of the 2016 library; default as trained",
-    )
-    _unrolls(parser)
-    parser.add_argument("--each", action="store_true", help="show every unroll, not only the last")
-    parser.add_argument(
-        "--early-exit",
-        action="store_true",
-        help="show accuracy against mean unrolls if images stop when the network is sure",
-    )
-    parser.add_argument(
-        "--stop",
-        metavar="RULE",
-        nargs="+",
-        default=[],
-        help="run and time a stopping rule: confident=0.9, agreed=2 or converged=0.001",
-    )
+    evaluating.add_arguments(parser)
 
 
 def _predict(commands: Commands) -> None:
@@ -161,8 +125,8 @@ def _predict(commands: Commands) -> None:
     parser = _command(commands, "predict", text)
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="image files")
-    parser.add_argument("--top", type=_positive, default=3, help="classes to show; default 3")
-    _unrolls(parser)
+    parser.add_argument("--top", type=positive, default=3, help="classes to show; default 3")
+    add_unrolls(parser)
     parser.add_argument("--each", action="store_true", help="show every unroll, not only the last")
 
 
@@ -170,8 +134,8 @@ def _explain(commands: Commands) -> None:
     text = "show what a run's filters and loops look at, unroll by unroll"
     parser = _command(commands, "explain", text, "explaining")
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
-    add_arguments(parser)
-    _unrolls(parser)
+    explaining.add_arguments(parser)
+    add_unrolls(parser)
 
 
 def _describe(commands: Commands) -> None:
@@ -207,74 +171,13 @@ def _compare(commands: Commands) -> None:
     text = "train several networks with several seeds and compare them"
     parser = _command(commands, "compare", text, "experiments")
     parser.add_argument("specs", metavar="SPEC", nargs="+", help=SPEC_HELP)
-    _changes(parser)
-    parser.add_argument(
-        "--batch-size", type=_positive, nargs="+", metavar="N", help="batch sizes to compare"
-    )
-    parser.add_argument(
-        "--vary",
-        nargs="+",
-        action="append",
-        default=[],
-        metavar="KEY VALUE",
-        help="another key to compare, with its values: --vary unroll.steps 1 2 3; may be repeated",
-    )
-    parser.add_argument("--seeds", type=_positive, default=1, metavar="N", help="default 1")
-    parser.add_argument(
-        "--baseline", metavar="NAME", help="the network to compare with; default the first"
-    )
-    _cells(parser, "runs/comparison")
+    experiments.add_compare_arguments(parser)
 
 
 def _reproduce(commands: Commands) -> None:
     text = "repeat an experiment of the paper and say which of its claims hold"
     parser = _command(commands, "reproduce", text, "experiments")
-    parser.add_argument("experiment", choices=EXPERIMENTS, metavar="EXPERIMENT",
-                        help=", ".join(EXPERIMENTS))  # fmt: skip
-    size = parser.add_mutually_exclusive_group()
-    size.add_argument(
-        "--full", action="store_false", dest="quick", help="as published; the default"
-    )
-    size.add_argument(
-        "--quick", action="store_true", help="fewer images and epochs: minutes, not hours"
-    )
-    parser.add_argument(
-        "--protocol",
-        choices=("standard", "published"),
-        default="standard",
-        help="each image once an epoch, or the overlapping windows of the 2016 library",
-    )
-    parser.add_argument(
-        "--data", choices=("digits",), help="train on the bundled digits: no files needed, seconds"
-    )
-    parser.add_argument("--seeds", type=_positive, default=1, metavar="N", help="default 1")
-    parser.add_argument("--batch-size", type=_positive, nargs="+", metavar="N",
-                        help="only these batch sizes (fig8)")  # fmt: skip
-    _changes(parser)
-    _cells(parser, None)
-
-
-def _cells(parser: argparse.ArgumentParser, folder: str | None) -> None:
-    parser.add_argument(
-        "--out",
-        default=folder,
-        metavar="FOLDER",
-        help="where the runs, the table and the report go; finished runs that lie there are used "
-        f"and not run again; default {folder or 'runs/ and the name of the experiment'}",
-    )
-    parser.add_argument(
-        "--jobs", type=_positive, default=1, metavar="N", help="runs at the same time; default 1"
-    )
-    parser.add_argument(
-        "--note",
-        action="append",
-        default=[],
-        metavar="TEXT",
-        help="a sentence for the reader of the table; may be given again",
-    )
-    parser.add_argument(
-        "--no-run", action="store_true", help="train nothing: show what lies in the folder"
-    )
+    experiments.add_reproduce_arguments(parser)
 
 
 def _report(commands: Commands) -> None:
@@ -287,71 +190,13 @@ def _measure(commands: Commands) -> None:
     text = "measure what a run's unrolls do: dynamics, Jacobian, gradients, linearity, deletion"
     parser = _command(commands, "measure", text, "measuring")
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
-    parser.add_argument(
-        "--images", type=_positive, default=1000, metavar="N", help="how many; default 1000"
-    )
-    parser.add_argument(
-        "--split", choices=("test", "validation", "train"), default="test", help="default: test"
-    )
-    parser.add_argument(
-        "--unrolls", type=_positive, metavar="K", help="unrolls to run; default as trained"
-    )
-    parser.add_argument(
-        "--beside", metavar="RUN", help="another run, the gradients of which are measured too"
-    )
-    parser.add_argument(
-        "--thorough",
-        action="store_true",
-        help="the long parts look at more images, and at five seeds",
-    )
-    parser.add_argument("--out", metavar="FOLDER", help="default: measurements/ in the run folder")
-    parser.add_argument(
-        "--note",
-        action="append",
-        default=[],
-        metavar="TEXT",
-        help="a sentence for the reader of the tables; may be given again",
-    )
+    measuring.add_arguments(parser)
 
 
 def _bench(commands: Commands) -> None:
     text = "measure how fast training is, against networks written by hand"
     parser = _command(commands, "bench", text, "benching")
-    parser.add_argument(
-        "--quick", action="store_true", help="only what the targets need: about 5 minutes"
-    )
-    parser.add_argument(
-        "--out",
-        metavar="FOLDER",
-        help="where the results go, a JSON file for each cell; a finished cell is not run again, "
-        "but with --quick; default runs/bench or runs/bench-quick",
-    )
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
-    parser.add_argument(
-        "--threads", type=_positive, metavar="N", help="of each process; default all cores"
-    )
-    parser.add_argument(
-        "--network", metavar="SPEC", help="of the form of cifar10-loopy, the default"
-    )
-    _changes(parser)
-    parser.add_argument(
-        "--batch-size", type=_positive, nargs="+", metavar="N", help="instead of the suite's own"
-    )
-    parser.add_argument(
-        "--rounds", type=_positive, metavar="N", help="turns of each contender; default 7 to 15"
-    )
-    parser.add_argument(
-        "--only", nargs="+", default=[], metavar="GROUP", help="groups of cells, such as steps"
-    )
-    parser.add_argument(
-        "--no-compile",
-        dest="compiling",
-        action="store_false",
-        help="without the contenders that need a compiler",
-    )
-    parser.add_argument(
-        "--note", default="", metavar="TEXT", help="a sentence about the machine, kept in the files"
-    )
+    benching.add_arguments(parser)
 
 
 def _zoo(commands: Commands) -> None:
@@ -366,19 +211,5 @@ def _import(commands: Commands) -> None:
     parser.add_argument("file", metavar="FILE", help="a Python dictionary literal")
     parser.add_argument("-o", "--output", metavar="YAML", help="write here, not to the terminal")
     parser.add_argument(
-        "--unrolls", type=_positive, default=3, help="unroll factor of a network with loops; 3"
+        "--unrolls", type=positive, default=3, help="unroll factor of a network with loops; 3"
     )
-
-
-def _unrolls(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--unrolls", type=_positive, help="unrolls to run; default as trained")
-
-
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f'"{text}" is not a whole number from 1 up')
-    return number

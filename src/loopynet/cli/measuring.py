@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loopynet.cli.arguments import add_split, positive
 from loopynet.cli.terminal import terminal
 
 if TYPE_CHECKING:
@@ -17,6 +18,33 @@ if TYPE_CHECKING:
 
     from loopynet.explain import Measurements
     from loopynet.run import RunFolder
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own options."""
+    parser.add_argument(
+        "--images", type=positive, default=1000, metavar="N", help="how many; default 1000"
+    )
+    add_split(parser)
+    parser.add_argument(
+        "--unrolls", type=positive, metavar="K", help="unrolls to run; default as trained"
+    )
+    parser.add_argument(
+        "--beside", metavar="RUN", help="another run, the gradients of which are measured too"
+    )
+    parser.add_argument(
+        "--thorough",
+        action="store_true",
+        help="the long parts look at more images, and at five seeds",
+    )
+    parser.add_argument("--out", metavar="FOLDER", help="default: measurements/ in the run folder")
+    parser.add_argument(
+        "--note",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="a sentence for the reader of the tables; may be given again",
+    )
 
 
 def run_measure(options: argparse.Namespace) -> int:

@@ -68,8 +68,12 @@ def edge_words(edge: Edge) -> str:
     words = edge.name
     if edge.through:
         words += f" via {', '.join(edge.through)}"
-    delay = delay_words(edge)
-    return f"{words}, {delay}" if delay else words
+    return ", ".join(filter(None, (words, delay_words(edge), damping_words(edge))))
+
+
+def damping_words(edge: Edge) -> str:
+    """Return a damped loop's share of the new signal; nothing for the others."""
+    return f"damping {edge.damping:g}" if edge.damping < 1 else ""
 
 
 def delay_words(edge: Edge) -> str:
@@ -93,6 +97,8 @@ def route_words(edge: Edge) -> str:
     words = [" → ".join((edge.source, *edge.through, edge.target)), edge.merge]
     if delay_words(edge):
         words.append(delay_words(edge))
+    if damping_words(edge):
+        words.append(damping_words(edge))
     if edge.resize or edge.project:
         words.append(fit_words(edge))
     if edge.initial != "absent":
@@ -108,7 +114,9 @@ def section_words(graph: Graph, section: Section) -> str:
         untied = "" if graph.tied else ", untied weights"
         order = ", parallel" if graph.schedule == "parallel" else ""
         zeros = ", from zeros" if graph.delays and graph.initial == "zero" else ""
-        return f"loopy section, x{graph.steps} unrolls{order}{zeros}{untied}"
+        norm = graph.weight_bound
+        bound = "" if norm is None else f", weights of norm {norm:.3g} at most"
+        return f"loopy section, x{graph.steps} unrolls{order}{zeros}{untied}{bound}"
     return "head, at every unroll" if graph.readout == "each" else "head"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from loopynet.describe.words import (
     Detail,
+    damping_words,
     delay_words,
     fit_words,
     layer_words,
@@ -58,7 +59,7 @@ def label_lines(edge: Edge) -> tuple[Line, ...]:
     """Return an edge's name and, on a second line, what its circle and its route do not show."""
     delay = delay_words(edge)
     initial = f"initial {edge.initial}" if edge.initial != "absent" else ""
-    details = ", ".join(filter(None, (delay, fit_words(edge), initial)))
+    details = ", ".join(filter(None, (delay, damping_words(edge), fit_words(edge), initial)))
     name: Line = (edge.name, "label")
     return (name, (details, "label")) if details else (name,)
 

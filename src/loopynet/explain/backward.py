@@ -15,18 +15,18 @@ from torch import Tensor
 
 from loopynet.errors import LoopyNetError, LoopyNetWarning
 from loopynet.explain.folding import LinearMap
-from loopynet.explain.frozen import as_input, check_evaluation, frozen_copy
+from loopynet.explain.frozen import Network, frozen_copy
+from loopynet.explain.maps import maps_of
 from loopynet.explain.rules import Rule, Rules
 from loopynet.explain.target import (
     Filters,
     Position,
     check_position,
     filter_numbers,
-    names_of,
     unknown,
 )
 from loopynet.modules.gradient import Full
-from loopynet.network import Each, LoopyNet
+from loopynet.network import Each
 
 IMAGES_AT_ONCE = 16
 """Images of one forward pass: more would not fit into the cache on the way back."""
@@ -35,7 +35,7 @@ BYTES_AT_ONCE = 8 * 2**20
 
 
 def gradient(
-    net: LoopyNet,
+    net: Network,
     images: Tensor,
     at: str | Sequence[str],
     filter: Filters = 0,
@@ -65,7 +65,7 @@ def gradient(
 
 
 def guided_backprop(
-    net: LoopyNet,
+    net: Network,
     images: Tensor,
     at: str | Sequence[str],
     filter: Filters = 0,
@@ -83,7 +83,7 @@ def guided_backprop(
 
 
 def deconvnet(
-    net: LoopyNet,
+    net: Network,
     images: Tensor,
     at: str | Sequence[str],
     filter: Filters = 0,
@@ -102,7 +102,7 @@ def deconvnet(
 
 def _explain(
     rule: Rule,
-    net: LoopyNet,
+    net: Network,
     images: Tensor,
     at: str | Sequence[str],
     filters: Filters,
@@ -110,27 +110,22 @@ def _explain(
     unrolls: int | None,
 ) -> Tensor:
     """Return the maps of all targets, without the dimensions that were not asked for."""
-    check_evaluation(net)
-    names = names_of(net, at)
-    with torch.inference_mode(False), torch.enable_grad():
-        x = as_input(net, images)
+
+    def method(x: Tensor, names: list[str]) -> Tensor:
         if x.dim() == 4 and x.device.type == "cpu":  # convolutions of few channels are faster so
             x = x.contiguous(memory_format=torch.channels_last)
-        frozen = frozen_copy(net)
-        parts = [
-            _maps_of(
-                rule, frozen, part.detach().requires_grad_(), names, filters, position, unrolls
-            )
-            for part in torch.split(x, IMAGES_AT_ONCE)
-        ]
-    maps = torch.cat(parts, dim=2).contiguous()  # [A, F, N, ...]
-    maps = maps.squeeze(1) if isinstance(filters, int) else maps
-    return maps.squeeze(0) if isinstance(at, str) else maps
+        frozen, parts = frozen_copy(net), []
+        for piece in torch.split(x, IMAGES_AT_ONCE):
+            part = piece.detach().requires_grad_()
+            parts.append(_maps_of_few(rule, frozen, part, names, filters, position, unrolls))
+        return torch.cat(parts, dim=2).contiguous()
+
+    return maps_of(net, images, at, filters, method)
 
 
-def _maps_of(
+def _maps_of_few(
     rule: Rule,
-    net: LoopyNet,
+    net: Network,
     x: Tensor,
     names: Sequence[str],
     filters: Filters,
@@ -145,7 +140,7 @@ def _maps_of(
             f'"{net.graph.name}" has no rectifier (ReLU) on the way to {", ".join(names)}: '
             f"{rule} is the plain gradient there",
             LoopyNetWarning,
-            stacklevel=4,
+            stacklevel=6,
         )
     rows = []
     for name in names:
@@ -164,7 +159,7 @@ class _Seen(Exception):  # noqa: N818 - it is no error
 
 
 def run_to(
-    net: LoopyNet, x: Tensor, names: Sequence[str], unrolls: int | None, rules: Rules | None = None
+    net: Network, x: Tensor, names: Sequence[str], unrolls: int | None, rules: Rules | None = None
 ) -> dict[str, tuple[Tensor, LinearMap | None]]:
     """Run a network until some activations are there, and no further.
 
@@ -190,7 +185,7 @@ def run_to(
         known.append(name)
         if name in missing:
             last = rules.last if rules is not None else None
-            found[name] = value, last if last is not None and last.output is value else None
+            found[name] = value, last if last is not None and last.gave(value) else None
             missing.remove(name)
             if not missing:
                 raise _Seen

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from loopynet.errors import LoopyNetError
 from loopynet.explain.backward import run_to
-from loopynet.explain.frozen import as_input, check_evaluation
+from loopynet.explain.frozen import Network
+from loopynet.explain.maps import maps_of
 from loopynet.explain.score import Score
-from loopynet.explain.target import Filters, Position, Target, filter_numbers, names_of
-from loopynet.network import LoopyNet
+from loopynet.explain.target import Filters, Position, Target, filter_numbers
 
 IMAGES_AT_ONCE = 4
 """Each image takes the memory of many: of all steps of its path, or of several occlusions."""
@@ -21,7 +21,7 @@ OCCLUSIONS_AT_ONCE = 16
 
 
 def integrated_gradients(
-    net: LoopyNet,
+    net: Network,
     images: Tensor,
     at: str | Sequence[str],
     filter: Filters = 0,
@@ -56,7 +56,7 @@ def integrated_gradients(
 
 
 def occlusion(
-    net: LoopyNet,
+    net: Network,
     images: Tensor,
     at: str | Sequence[str],
     filter: Filters = 0,
@@ -104,7 +104,7 @@ def occlusion(
 
 def _attribute(
     attribute: Callable[[Score, Tensor, int], Tensor],
-    net: LoopyNet,
+    net: Network,
     images: Tensor,
     at: str | Sequence[str],
     filters: Filters,
@@ -112,10 +112,8 @@ def _attribute(
     unrolls: int | None,
 ) -> Tensor:
     """Return the maps of all targets, without the dimensions that were not asked for."""
-    check_evaluation(net)
-    names = names_of(net, at)
-    with torch.inference_mode(False), torch.enable_grad():
-        x = as_input(net, images)
+
+    def method(x: Tensor, names: list[str]) -> Tensor:
         with torch.no_grad():
             found = run_to(net, x[:1], names, unrolls)
         numbers = [filter_numbers(filters, name, found[name][0]) for name in names]
@@ -128,9 +126,9 @@ def _attribute(
             torch.cat([attribute(score, part, i).detach() for part in _parts(x)])
             for i in range(len(targets))
         ]
-    maps = torch.stack(rows).reshape(len(names), -1, *images.shape)
-    maps = maps.squeeze(1) if isinstance(filters, int) else maps
-    return maps.squeeze(0) if isinstance(at, str) else maps
+        return torch.stack(rows).reshape(len(names), -1, *images.shape)
+
+    return maps_of(net, images, at, filters, method)
 
 
 def _parts(x: Tensor) -> list[Tensor]:

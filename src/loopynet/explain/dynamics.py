@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from loopynet.explain.convergence import Convergence, Signals, convergence
+from loopynet.explain.frozen import check_described
 from loopynet.explain.intervals import over_images, quantiles
 from loopynet.explain.passes import check_undelayed
 from loopynet.explain.sample import Progress, batches, check_sample
@@ -116,6 +117,7 @@ def dynamics(
     Raises:
         LoopyNetError: training mode, wrong shapes, or an impossible number of unrolls.
     """
+    check_described(net)
     check_undelayed(net)
     check_sample(net, images, labels)
     logits, moved, signals = [], [], []

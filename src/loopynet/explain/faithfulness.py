@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from loopynet.errors import LoopyNetError
+from loopynet.explain.frozen import check_described
 from loopynet.explain.intervals import over_images
 from loopynet.explain.sample import Progress, batches, check_sample
 from loopynet.modules.gradient import Full
@@ -103,6 +104,7 @@ def faithfulness(
     Raises:
         LoopyNetError: training mode, or shapes that do not fit.
     """
+    check_described(net)
     check_sample(net, images, classes)
     _check_maps(net, images, maps)
     answers = []

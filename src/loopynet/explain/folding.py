@@ -32,6 +32,8 @@ class LinearMap:
         geometry: how its window moves.
         start: its result [N, filters, H', W'], in the graph.
         output: the same after what followed channel by channel, such as the activation.
+        versions: of the start and the output when they were that: a model may change them in
+            place later.
     """
 
     input: Tensor
@@ -39,15 +41,22 @@ class LinearMap:
     geometry: Geometry
     start: Tensor
     output: Tensor
+    versions: tuple[int, int]
 
     @property
     def fresh(self) -> bool:
         """Whether nothing has followed yet."""
         return self.output is self.start
 
+    def gave(self, x: Any) -> bool:
+        """Say whether x is the output, unchanged."""
+        return self.output is x and self.versions == (self.start._version, x._version)
+
     def follow(self, result: Any) -> None:
         """Take note of what followed channel by channel."""
         self.output = result
+        if result is not self.start:  # changed in place, the start is there no more
+            self.versions = self.versions[0], result._version
 
     def lead_back(self, gradient: Tensor, filters: list[int]) -> Tensor:
         """Return the gradient of each filter alone with respect to the input.
@@ -70,10 +79,10 @@ class Affine(torch.autograd.Function):
     """A value that was computed already, with the way back to its input."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, value: Tensor, back: WayBack) -> Tensor:
-        """Return the value."""
+    def forward(ctx: Any, x: Tensor, value: list[Tensor], back: WayBack) -> Tensor:
+        """Return the only value: not as an argument of its own, of which this would be a view."""
         ctx.back = back
-        return value.view_as(value)
+        return value[0]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
@@ -132,8 +141,8 @@ def fold_batch_norm(
 
 
 def _mapped(x: Tensor, weight: Tensor, how: Geometry, value: Tensor) -> LinearMap:
-    start = Affine.apply(x, value, way_back(weight, x.shape, how))  # type: ignore[no-untyped-call]
-    return LinearMap(x, weight, how, start, start)
+    start = Affine.apply(x, [value], way_back(weight, x.shape, how))  # type: ignore[no-untyped-call]
+    return LinearMap(x, weight, how, start, start, (start._version, start._version))
 
 
 def _conv_arguments(

@@ -14,7 +14,10 @@ from torch import Tensor, nn
 
 from loopynet.errors import LoopyNetError
 from loopynet.network import LoopyNet
+from loopynet.wrap import LoopyModel
 
+Network = LoopyNet | LoopyModel
+"""What can be explained."""
 Module = TypeVar("Module", bound=nn.Module)
 
 
@@ -34,7 +37,7 @@ def _detached(tensor: Tensor | None) -> Tensor | None:
     return None if tensor is None else tensor.detach()
 
 
-def check_evaluation(net: LoopyNet) -> None:
+def check_evaluation(net: Network) -> None:
     """Raise LoopyNetError if any part of the network is in training mode."""
     if any(module.training for module in net.modules()):
         raise LoopyNetError(
@@ -43,7 +46,16 @@ def check_evaluation(net: LoopyNet) -> None:
         )
 
 
-def as_input(net: LoopyNet, images: Tensor) -> Tensor:
+def check_described(net: Network) -> None:
+    """Raise LoopyNetError for a wrapped model, whose loopy section cannot run by itself."""
+    if isinstance(net, LoopyModel):
+        raise LoopyNetError(
+            f"this is measured on a LoopyNet, and {net.graph.name} is a model with loops added; "
+            "attributions (guided_backprop and its like) and merges work with it"
+        )
+
+
+def as_input(net: Network, images: Tensor) -> Tensor:
     """Return images as a tensor of their own that asks for a gradient.
 
     Raises:

@@ -4,30 +4,26 @@ The Jacobian J of one pass with respect to the carry is never formed. J and its 
 same eigenvalues, so products with the transpose are enough: one backward pass for each, for all
 images of a batch at once (samples do not mix in evaluation mode).
 
-Power iteration alone does not settle where the largest eigenvalues are a complex pair, or a
-positive and a negative one of equal size. Arnoldi's method keeps all vectors of the same Krylov
-space and finds pairs too; its residual says how well (Saad, Numerical Methods for Large Eigenvalue
-Problems, 2011, chapter 6). Where that is not small enough either, `growth` is what remains: the
-mean growth of the power iteration's vector over its second half, by Gelfand's formula
-|J^m|^(1/m) -> radius, slowly and without a bound.
+The method is Arnoldi's (`modules/krylov.py`). Where its residual is not small enough, `growth` is
+what remains: the mean growth of a power iteration's vector over its second half, by Gelfand's
+formula |J^m|^(1/m) -> radius, slowly and without a bound.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from loopynet.explain.frozen import check_described
 from loopynet.explain.intervals import over_images, plain, quantiles
 from loopynet.explain.passes import check_pass, pass_function
 from loopynet.explain.sample import Progress, batches, check_sample
+from loopynet.modules.krylov import arnoldi, power, transposed
 from loopynet.network import LoopyNet
-
-Product = Callable[[Tensor], Tensor]
 
 POWER_STEPS = 12
 """Steps of power iteration before Arnoldi's method: they rid its start of small eigenvalues."""
@@ -115,6 +111,7 @@ def spectral_radius(
     Raises:
         LoopyNetError: training mode, wrong shapes, no loops, or an impossible `after`.
     """
+    check_described(net)
     check_sample(net, images)
     after = net.graph.steps if after is None else after
     check_pass(net, after)
@@ -135,83 +132,18 @@ def _one_batch(
     """Return radius, angle, residual, growth and norm of one batch, each float64 [N]."""
     with torch.no_grad():
         carry, run = pass_function(net, x, after)
-    with torch.enable_grad():
-        carry = carry.requires_grad_()
-        image = run(carry)
-
-    def transposed(v: Tensor) -> Tensor:
-        return torch.autograd.grad(image, carry, v, retain_graph=True, materialize_grads=True)[0]
-
-    def forward(v: Tensor) -> Tensor:
-        product: Tensor = torch.func.jvp(run, (carry.detach(),), (v,))[1]
-        return product
-
-    if not image.requires_grad:  # nothing of the carry is read: the Jacobian is zero
+    product = transposed(run, carry)
+    if product is None:  # nothing of the carry is read: the Jacobian is zero
         zero = torch.zeros(len(x), dtype=torch.float64)
         return zero, zero, zero, zero, zero
+
+    def forward(v: Tensor) -> Tensor:
+        pushed: Tensor = torch.func.jvp(run, (carry,), (v,))[1]
+        return pushed
+
     start = torch.randn(carry.shape, generator=generator, dtype=carry.dtype).to(carry.device)
-    v, growths = _power(transposed, start, POWER_STEPS)
-    radius, angle, residual = arnoldi(transposed, v, iterations)
+    v, growths = power(product, start, POWER_STEPS)
+    radius, angle, residual = arnoldi(product, v, iterations)
     growth = growths[POWER_STEPS // 2 :].clamp_min(1e-300).log().mean(0).exp()
-    _, stretched = _power(lambda v: transposed(forward(v)), start, NORM_STEPS)
+    _, stretched = power(lambda v: product(forward(v)), start, NORM_STEPS)
     return radius, angle, residual, growth, stretched[-1].sqrt()
-
-
-@torch.no_grad()
-def _power(product: Product, v: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-    """Return unit vectors [N, D] after some steps of power iteration, and growths [steps, N]."""
-    v, _ = _unit(v)
-    growths = []
-    for _ in range(steps):
-        v, size = _unit(product(v))
-        growths.append(size.double().cpu())
-    return v, torch.stack(growths)
-
-
-def _unit(v: Tensor) -> tuple[Tensor, Tensor]:
-    """Return vectors [N, D] of length one (or zero), and their lengths [N]."""
-    size = v.norm(dim=1)
-    return v / size.clamp_min(torch.finfo(v.dtype).tiny)[:, None], size
-
-
-@torch.no_grad()
-def arnoldi(product: Product, start: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return size, angle and residual [N] of the largest eigenvalues of N maps at once.
-
-    Args:
-        product: applies the map of each image to its vector: [N, D] to [N, D].
-        start: first vectors [N, D].
-        steps: products; fewer count once a vector's space is exhausted.
-    """
-    first, _ = _unit(start)
-    basis, columns = [first], []
-    rounding = 100 * torch.finfo(start.dtype).eps
-    for _ in range(steps):
-        w = product(basis[-1])
-        before = w.norm(dim=1)
-        known = torch.stack(basis, dim=1)  # [N, j, D]
-        h = torch.zeros(known.shape[:2], dtype=w.dtype, device=w.device)
-        for _ in range(2):  # the second time removes what rounding left
-            overlap = torch.einsum("njd,nd->nj", known, w)
-            w = w - torch.einsum("nj,njd->nd", overlap, known)
-            h = h + overlap
-        w, size = _unit(w)
-        open_ = size > rounding * before  # else the space is exhausted
-        columns.append(torch.cat([h, (size * open_)[:, None]], dim=1))
-        basis.append(w * open_[:, None])
-    matrix = torch.zeros(len(start), steps + 1, steps, dtype=torch.float64)
-    for j, column in enumerate(columns):
-        matrix[:, : j + 2, j] = column.double().cpu()
-    return _largest(matrix)
-
-
-def _largest(hessenberg: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return size, angle and relative residual of the largest Ritz values of [N, m + 1, m]."""
-    values, vectors = torch.linalg.eig(hessenberg[:, :-1])
-    place = values.abs().argmax(1)
-    rows = torch.arange(len(values))
-    value = values[rows, place]
-    last = vectors[rows, -1, place].abs()
-    residual = hessenberg[:, -1, -1].abs() * last / value.abs().clamp_min(1e-300)
-    residual = torch.where(value.abs() == 0, torch.zeros_like(residual), residual)
-    return value.abs(), value.angle().abs(), residual

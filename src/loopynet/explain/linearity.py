@@ -20,6 +20,7 @@ from torch import Tensor
 
 from loopynet.errors import LoopyNetError, did_you_mean
 from loopynet.explain.field import receptive_fields
+from loopynet.explain.frozen import check_described
 from loopynet.explain.least_squares import HeldOut, Moments
 from loopynet.explain.passes import check_undelayed
 from loopynet.explain.patches import Grid, grid_of, patches
@@ -138,6 +139,7 @@ def linearity(
         LoopyNetError: training mode, wrong shapes, a layer that has no small field, or fewer than
             two samples for each regressor.
     """
+    check_described(net)
     check_undelayed(net)
     check_sample(net, images)
     count = unrolls or net.graph.steps

@@ -66,7 +66,7 @@ def gradient_figure(found: Measurements) -> Figure:
     names = [
         name
         for name in found.gradients[0].weights
-        if name.startswith("layers.") and name.endswith("op.weight")
+        if name.startswith("layers.") and name.endswith(("op.weight", "weight.original"))
     ][:4]
     figure, axes = _axes(max(len(names), 1))
     for place, name in zip(axes, names, strict=False):

@@ -15,6 +15,7 @@ from torch.nn import functional
 from loopynet.errors import LoopyNetError
 from loopynet.explain.dynamics import Dynamics, dynamics
 from loopynet.explain.faithfulness import Faithfulness, faithfulness
+from loopynet.explain.frozen import check_described
 from loopynet.explain.intervals import plain
 from loopynet.explain.jacobian import spectral_radius
 from loopynet.explain.linearity import Linearity, linearity
@@ -143,6 +144,7 @@ def measure(
     Raises:
         LoopyNetError: training mode, wrong shapes, or an impossible number of unrolls.
     """
+    check_described(net)
     check_sample(net, images, labels)
     sizes = sizes or Sizes()
     said = list(notes)

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from loopynet.explain.frozen import as_input, check_evaluation
+from loopynet.explain.frozen import Network, as_input, check_evaluation
 from loopynet.graph import Edge
-from loopynet.network import Each, LoopyNet
+from loopynet.network import Each
 from loopynet.statistics import Estimate, mean_over_seeds_and_images
+from loopynet.wrap import LoopyModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ class MergeMap:
     measure: Literal["factor", "share"]
 
 
-def merges(net: LoopyNet, images: Tensor, *, unrolls: int | None = None) -> dict[str, MergeMap]:
+def merges(net: Network, images: Tensor, *, unrolls: int | None = None) -> dict[str, MergeMap]:
     """Return every merge of a run by name, in the order they took place.
 
     Args:
@@ -72,20 +73,30 @@ def merges(net: LoopyNet, images: Tensor, *, unrolls: int | None = None) -> dict
         edge_name, _, t = name.partition("@")
         if edge_name in edges:
             forward, signal = (told[f"{edge_name}.{term}@{t}"] for term in ("forward", "signal"))
-            found[name] = _merge_map(edges[edge_name], int(t), forward, signal, result)
+            gain = _gain(net, edge_name)
+            found[name] = _merge_map(edges[edge_name], int(t), forward, signal, result, gain)
     return found
 
 
-def _merge_map(edge: Edge, t: int, forward: Tensor, signal: Tensor, result: Tensor) -> MergeMap:
+def _gain(net: Network, edge: str) -> float | None:
+    """Return what multiplies the effect of a wrapped model's loop; None if nothing does."""
+    gain = net.edges[edge].gain if isinstance(net, LoopyModel) else None
+    return None if gain is None else float(gain.detach())
+
+
+def _merge_map(
+    edge: Edge, t: int, forward: Tensor, signal: Tensor, result: Tensor, gain: float | None
+) -> MergeMap:
     factor = {
         "mul": lambda f: f, "modulate": lambda f: 1 + f, "gain": lambda f: 1 + f.tanh(),
     }.get(edge.merge)  # fmt: skip
     attention = None
     if signal.dim() == 4:
         if factor is not None:
-            attention = factor(signal).mean(1)
+            attention = 1 + (1 if gain is None else gain) * (factor(signal).mean(1) - 1)
         else:
-            acting = (result - forward if edge.merge == "gate" else signal).abs().mean(1)
+            partly = edge.merge == "gate" or gain is not None
+            acting = (result - forward if partly else signal).abs().mean(1)
             attention = acting / (acting + forward.abs().mean(1)).clamp(min=1e-12)
     return MergeMap(
         f"{edge.name}@{t}", edge.kind, edge.merge, t, forward, signal, result, attention,

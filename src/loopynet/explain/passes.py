@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from loopynet.errors import LoopyNetError
+from loopynet.graph import Graph
 from loopynet.network import LoopyNet
+from loopynet.network.carry import CarryShape
 from loopynet.network.checks import check_unrolls
 
 
 def pass_function(net: LoopyNet, x: Tensor, t: int) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     """Return the carry after t passes as one vector per image, and pass t + 1 as its function.
 
-    A loop with a delay of d carries d signals; all of them count. Pass t + 1 has the norm of its
-    unroll, or of the last trained one.
+    An edge with a delay of d carries d signals, forward edges too; all of them count. Pass t + 1
+    has the norm of its unroll, or of the last trained one.
 
     Args:
         net: a network with loops, in evaluation mode.
         x: preprocessed images [N, *graph.input_shape].
-        t: passes that have run, from the longest delay on: every signal is there then.
+        t: passes that have run, so many that every signal is there.
 
     Returns:
         The carry [N, D], and the function from [N, D] to [N, D].
@@ -32,29 +33,18 @@ def pass_function(net: LoopyNet, x: Tensor, t: int) -> tuple[Tensor, Callable[[T
     """
     check_pass(net, t)
     check_unrolls(net.graph, t + 1)  # warns of passes beyond the trained ones
-    count = t + 1 + max(edge.delay for edge in net.graph.loops)  # no signal comes too late
+    count = None if net.graph.tied else net.graph.steps  # copies exist for what is read
     trunk, kept = net._run_trunk(x, None)
     carry = net._initial_carry(trunk)
     for step in range(1, t + 1):
         _, carry = net._one_pass(trunk, kept, carry, step, count, None)
-    places = [
-        (name, one.shape) for name, queue in carry.items() for one in queue if one is not None
-    ]
+    shape = CarryShape.of(carry)
 
-    def run(vector: Tensor) -> Tensor:
-        pieces = torch.split(vector, [shape[1:].numel() for _, shape in places], dim=1)
-        queues: dict[str, tuple[Tensor, ...]] = {}
-        for (name, shape), piece in zip(places, pieces, strict=True):
-            queues[name] = (*queues.get(name, ()), piece.reshape(shape))
-        _, after = net._one_pass(trunk, kept, queues, t + 1, count, None)
-        return _joined(after)
+    def run(z: Tensor) -> Tensor:
+        _, after = net._one_pass(trunk, kept, shape.unflatten(z), t + 1, count, None)
+        return shape.flatten(after)
 
-    return _joined(carry), run
-
-
-def _joined(carry: Mapping[str, tuple[Tensor | None, ...]]) -> Tensor:
-    signals = [one for queue in carry.values() for one in queue if one is not None]
-    return torch.cat([one.flatten(1) for one in signals], dim=1)
+    return shape.flatten(carry), run
 
 
 def check_undelayed(net: LoopyNet) -> None:
@@ -70,19 +60,41 @@ def check_undelayed(net: LoopyNet) -> None:
 
 def check_pass(net: LoopyNet, t: int) -> None:
     """Raise LoopyNetError if pass t + 1 is no function of the carry after t passes."""
-    name, loops = net.graph.name, net.graph.loops
-    check_undelayed(net)
-    if not loops:
+    graph, name = net.graph, net.graph.name
+    if not graph.loops:
         raise LoopyNetError(f'"{name}" has no loops, so that no pass depends on the one before')
-    least = max(1, *(e.delay if e.initial == "absent" else 0 for e in loops))
+    least = _first_complete(graph)
     if t < least:
         raise LoopyNetError(
-            f'after {t} passes of "{name}" not every loop has sent a signal; look at it after '
+            f'after {t} passes of "{name}" not every signal is on its way; look at it after '
             f"{least} or more"
         )
-    most = net.graph.steps - 1 - max(e.delay for e in loops)
-    if not net.graph.tied and t > most:
-        raise LoopyNetError(
-            f'"{name}" is untied and has no weights for a further pass after {t} whose signal is '
-            f"read; look at it after {most} or fewer"
-        )
+    if graph.tied or _is_read(graph, t + 1):
+        return
+    most = max((s for s in range(least, t) if _is_read(graph, s + 1)), default=None)
+    remedy = "give it more unroll.steps" if most is None else f"look at it after {most} or fewer"
+    raise LoopyNetError(
+        f'"{name}" is untied and has no weights for a further pass after {t} whose signal is '
+        f"read; {remedy}"
+    )
+
+
+def _first_complete(graph: Graph) -> int:
+    """Return after how many passes every signal of the carry is there."""
+    first = graph.timetable.first
+    waits = [first[e.source] + e.delay - 1 for e in graph.edges if e.delay and _waits(e.initial)]
+    if _waits(graph.initial):
+        below = {n: graph.main[graph.main.index(n) - 1] for n in graph.delays}
+        waits += [first[below[n]] + delay - 1 for n, delay in graph.delays.items()]
+    return max([1, *waits])
+
+
+def _waits(initial: str) -> bool:
+    return initial == "absent"
+
+
+def _is_read(graph: Graph, t: int) -> bool:
+    """Say whether logits up to the trained number of unrolls read all that pass t sends."""
+    table, steps = graph.timetable, graph.steps
+    sent = all(table.sends(e, t, steps) for e in graph.edges if e.delay)
+    return sent and all(table.runs(n, t + d, steps) for n, d in graph.delays.items())

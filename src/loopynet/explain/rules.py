@@ -59,7 +59,7 @@ class Rules(TorchFunctionMode):
         if func is functional.conv2d:
             return self._convolution(args, options)
         x = _input(args, options)
-        chained = self.last is not None and self.last.output is x
+        chained = self.last is not None and self.last.gave(x)
         if func is functional.batch_norm and chained and self.last.fresh:  # type: ignore[union-attr]
             return self._batch_norm(args, options)
         top = None if self.rule == "gradient" else _rectifies(func, args, options)

@@ -13,9 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from loopynet.explain.backward import run_to
-from loopynet.explain.frozen import check_evaluation, frozen_copy
+from loopynet.explain.frozen import Network, check_evaluation, frozen_copy
 from loopynet.explain.target import Target, check_position, filter_numbers, resolve
-from loopynet.network import LoopyNet
 
 
 class Score(nn.Module):
@@ -31,7 +30,7 @@ class Score(nn.Module):
     """
 
     def __init__(
-        self, net: LoopyNet, targets: Target | Sequence[Target], unrolls: int | None = None
+        self, net: Network, targets: Target | Sequence[Target], unrolls: int | None = None
     ) -> None:
         super().__init__()
         check_evaluation(net)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from loopynet.errors import LoopyNetError, did_you_mean
-from loopynet.network import Each, LoopyNet
+from loopynet.explain.frozen import Network
+from loopynet.network import Each
 
 Position = tuple[int, int]
 Filters = int | Sequence[int] | slice | None
@@ -32,7 +33,7 @@ class Target:
     position: Position | None = None
 
 
-def names_of(net: LoopyNet, at: str | Sequence[str]) -> list[str]:
+def names_of(net: Network, at: str | Sequence[str]) -> list[str]:
     """Return the names of one or several activations; raises LoopyNetError if there is none."""
     names = [resolve(net, name) for name in ([at] if isinstance(at, str) else at)]
     if not names:
@@ -40,7 +41,7 @@ def names_of(net: LoopyNet, at: str | Sequence[str]) -> list[str]:
     return names
 
 
-def resolve(net: LoopyNet, at: str) -> str:
+def resolve(net: Network, at: str) -> str:
     """Return an activation's own name: "logits@t" is that of the last layer."""
     layer, mark, t = at.partition("@")
     if layer == "logits" and mark and layer not in net.graph.layers:
@@ -48,7 +49,7 @@ def resolve(net: LoopyNet, at: str) -> str:
     return at
 
 
-def activation_shapes(net: LoopyNet, unrolls: int | None = None) -> dict[str, tuple[int, ...]]:
+def activation_shapes(net: Network, unrolls: int | None = None) -> dict[str, tuple[int, ...]]:
     """Return every name that can be explained, with its shape without the batch.
 
     Args:
@@ -64,7 +65,7 @@ def activation_shapes(net: LoopyNet, unrolls: int | None = None) -> dict[str, tu
     return shapes
 
 
-def unknown(net: LoopyNet, at: str, names: Sequence[str], unrolls: int | None) -> LoopyNetError:
+def unknown(net: Network, at: str, names: Sequence[str], unrolls: int | None) -> LoopyNetError:
     """Return the error for an activation that a run did not have."""
     count = unrolls or net.graph.steps
     layers = list(dict.fromkeys(name.partition("@")[0] for name in names))
@@ -72,9 +73,10 @@ def unknown(net: LoopyNet, at: str, names: Sequence[str], unrolls: int | None) -
     more = ""
     if layer in layers and t.isdecimal() and int(t) > count and net.graph.loops:
         more = f"; for more unrolls, say unrolls={t}"
+    said = ", ".join(names[:100]) + (", ..." if len(names) > 100 else "")
     return LoopyNetError(
         f'no activation "{at}" in {count} unroll{"s" if count > 1 else ""} of '
-        f'"{net.graph.name}".{did_you_mean(at, names)} The names are {", ".join(names)}{more}'
+        f'"{net.graph.name}".{did_you_mean(at, names)} The names are {said}{more}'
     )
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from loopynet.errors import LoopyNetError
+from loopynet.explain.frozen import check_described
 from loopynet.explain.intervals import over_images
 from loopynet.explain.sample import Progress, batches, check_sample
 from loopynet.modules.gradient import Full
@@ -93,6 +94,7 @@ def gradients(
         LoopyNetError: no loops, dropout in training mode, wrong shapes, or parts that do not sum to
             the tied weight's gradient (a share of 1e-3 in float32, 1e-9 in float64).
     """
+    check_described(net)
     check_sample(net, images, labels, evaluation=False)
     _check_loops_and_chance(net)
     size = batch_size or net.spec.training.batch_size

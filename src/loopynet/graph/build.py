@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from loopynet.errors import SpecError
+from loopynet.graph.gains import weight_bound
 from loopynet.graph.nodes import INPUT, Edge, Graph, LayerNode, Section
 from loopynet.graph.shapes import Shapes, infer_shapes
 from loopynet.graph.wiring import check_arrivals, check_depth, check_wiring
@@ -65,6 +66,8 @@ def build_graph(spec: NetworkSpec) -> Graph:
         initial=spec.unroll.initial,
     )
     check_arrivals(graph)
+    if spec.unroll.contract is not None and graph.loops:
+        graph = replace(graph, weight_bound=weight_bound(graph, spec.unroll.contract))
     return _with_runs(graph)
 
 
@@ -158,6 +161,7 @@ def _edge(
         target_shape=before,
         merged_shape=shapes.merged[name],
         section="head" if leaves else sections[edge.from_],
+        damping=edge.damping if isinstance(edge, Loop) else 1.0,
     )
 
 

@@ -21,7 +21,8 @@ class Costs:
 
     Attributes:
         parameters: learned numbers (weights, biases, scales and shifts).
-        statistics: running means and variances of batch norm.
+        statistics: running means and variances of batch norm, and the vectors of `unroll.contract`,
+            one for each weight that it bounds.
         trunk_multiply_adds: of one sample, in the part that runs once before the loops.
         unroll_multiply_adds: of one sample, in one pass through the loopy section, loops included.
         head_multiply_adds: of one sample, in the part after the loops.
@@ -39,7 +40,7 @@ class Costs:
 
     @property
     def numbers(self) -> int:
-        """Everything that is stored: parameters and running statistics."""
+        """Everything that is stored: parameters and statistics."""
         return self.parameters + self.statistics
 
     def training_bytes(self, batch_size: int) -> int:
@@ -63,7 +64,8 @@ def costs(graph: Graph) -> Costs:
     return Costs(
         parameters=sum(layer_parameters(graph, n) for n in layers)
         + sum(edge_parameters(graph, e) for e in graph.edges),
-        statistics=sum(layer_statistics(graph, n) for n in layers),
+        statistics=sum(layer_statistics(graph, n) for n in layers)
+        + sum(edge_statistics(graph, e) for e in graph.edges),
         trunk_multiply_adds=work["trunk"],
         unroll_multiply_adds=work["body"],
         head_multiply_adds=work["head"],
@@ -82,9 +84,11 @@ def layer_parameters(graph: Graph, node: LayerNode) -> int:
 
 
 def layer_statistics(graph: Graph, node: LayerNode) -> int:
-    """Return a layer's running means and variances, over all its copies."""
+    """Return a layer's running means and variances and its bound's vector, over all its copies."""
     copies, steps = _copies_and_steps(graph, node)
-    return copies * node.norm.statistics(node.output_shape, steps)
+    bounded = graph.bounds(node.section) and node.spec.weighted
+    vector = size(node.input_shape) if bounded else 0
+    return copies * (node.norm.statistics(node.output_shape, steps) + vector)
 
 
 def edge_parameters(graph: Graph, edge: Edge) -> int:
@@ -96,6 +100,13 @@ def edge_parameters(graph: Graph, edge: Edge) -> int:
     if graph.untied(edge.section):
         project *= len(graph.signal_times(edge))
     return merge + project
+
+
+def edge_statistics(graph: Graph, edge: Edge) -> int:
+    """Return the vectors of a projection's bound, over all copies."""
+    if not (edge.project and graph.bounds(edge.section)):
+        return 0
+    return size(edge.raw_shape) * (len(graph.signal_times(edge)) if graph.untied("body") else 1)
 
 
 def project_multiply_adds(edge: Edge) -> int:

@@ -66,6 +66,7 @@ class Edge:
         target_shape: of the target's input before this merge.
         merged_shape: after it.
         section: where the signal is computed.
+        damping: share of the new signal in what is carried; the rest is the signal before.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Edge:
     target_shape: Shape
     merged_shape: Shape
     section: Section
+    damping: float = 1.0
 
     @property
     def merge_part(self) -> MergePart:
@@ -109,6 +111,7 @@ class Graph:
         readout: last or each.
         schedule: the word of the YAML; every delay is resolved.
         initial: what a main-stack edge with a delay gives before its first signal.
+        weight_bound: the largest operator norm of weights in the loopy section; None for any.
     """
 
     name: str
@@ -125,6 +128,7 @@ class Graph:
     readout: Literal["last", "each"]
     schedule: Literal["sequential", "parallel"] = "sequential"
     initial: Literal["absent", "zero"] = "absent"
+    weight_bound: float | None = None
 
     @property
     def edges(self) -> tuple[Edge, ...]:
@@ -195,6 +199,10 @@ class Graph:
     @property
     def _unrolls(self) -> range:
         return range(1, self.steps + 1)
+
+    def bounds(self, section: Section) -> bool:
+        """Say whether the weights of a section are bounded."""
+        return section == "body" and self.weight_bound is not None
 
     def untied(self, section: Section) -> bool:
         """Say whether a section's unrolls have weights of their own."""

@@ -57,7 +57,8 @@ class Timetable:
     def sends(self, edge: Edge, t: int, count: int | None) -> bool:
         """Say whether the signal that leaves an edge's source at unroll t is computed."""
         arrives = t + edge.delay
-        return self.has_sent(edge, arrives) and self.runs(edge.target, arrives, count)
+        uses = range(arrives, arrives + 1 + self._echoes(edge))
+        return self.has_sent(edge, arrives) and any(self.runs(edge.target, s, count) for s in uses)
 
     def has_sent(self, edge: Edge, t: int) -> bool:
         """Say whether an edge has a signal of its source at unroll t, if it is computed at all."""
@@ -117,7 +118,16 @@ class Timetable:
             yield target, self.delays.get(target, 0)
         for edge in self.edges:
             if edge.source == name:
-                yield edge.target, edge.delay
+                for later in range(self._echoes(edge) + 1):
+                    yield edge.target, edge.delay + later
+
+    def _echoes(self, edge: Edge) -> int:
+        """Return in how many later signals a signal has a share, as far as that matters here.
+
+        In a damped loop it is all of them. Once every layer has an output, later ones are read no
+        sooner than the first.
+        """
+        return max(self.first.values()) if edge.damping < 1 else 0
 
     def _above(self, name: str) -> tuple[str, ...]:
         return self.body[self.body.index(name) + 1 :]

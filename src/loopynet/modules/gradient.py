@@ -7,7 +7,7 @@ of a loop that has converged is differentiated; `network/fixed_point.py` does it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from loopynet.modules.contraction import Held, holding, vectors_of
 from loopynet.modules.solvers import Plain, Solver
 
 T = TypeVar("T")
@@ -60,7 +61,11 @@ class Recompute:
         """Return run(*args), which keeps nothing but what enters and leaves it."""
         if not torch.is_grad_enabled():
             return run(*args)
-        contexts = lambda: (nullcontext(), unchanged_buffers(net))  # noqa: E731
+        held = vectors_of(net)  # another call may move them before this one goes back
+
+        def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+            return nullcontext(), _as_it_was(net, held)
+
         result: T = checkpoint(run, *args, use_reentrant=False, context_fn=contexts)
         return result
 
@@ -100,6 +105,12 @@ class Phantom:
 
 Gradient = Full | Truncated | Recompute | Implicit | Phantom
 """Any of the modes."""
+
+
+@contextmanager
+def _as_it_was(net: nn.Module, held: Held) -> Iterator[None]:
+    with unchanged_buffers(net), holding(held):
+        yield
 
 
 @contextmanager

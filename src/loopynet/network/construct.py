@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from torch import Tensor, nn
 
 from loopynet.graph import Graph
+from loopynet.modules.contraction import contract
+from loopynet.modules.merge import Project
 from loopynet.network.edge import Fit, Merge
 from loopynet.network.layer import Layer
+from loopynet.parts.shape import size
 from loopynet.spec import NetworkSpec
 
 
@@ -22,6 +26,23 @@ def build_layers(graph: Graph) -> dict[str, nn.Module]:
         else:
             modules[node.name] = Layer(node, times)
     return modules
+
+
+def bound_weights(graph: Graph, layers: nn.ModuleDict, fits: nn.ModuleDict) -> None:
+    """Bound the weights of the loopy section, if `unroll.contract` asks for it."""
+    if graph.weight_bound is None:
+        return
+    for name, module in layers.items():
+        node = graph.layers[name.partition("@")[0]]
+        if node.section == "body" and node.spec.weighted:
+            contract(cast(nn.Module, module.op), node.input_shape, graph.weight_bound)
+    edges = {edge.name: edge for edge in graph.edges if edge.project and edge.section == "body"}
+    for name, module in fits.items():
+        if (edge := edges.get(name.partition("@")[0])) is not None:
+            assert isinstance(module.op, Project)
+            inputs = edge.raw_shape
+            flat = (size(inputs),) if module.op.flatten else inputs
+            contract(module.op.mix, flat, graph.weight_bound)
 
 
 def build_fits(graph: Graph) -> dict[str, nn.Module]:

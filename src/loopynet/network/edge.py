@@ -49,6 +49,19 @@ def initial_signal(edge: Edge, like: Tensor) -> Tensor | None:
     return fill((like.shape[0], *edge.signal_shape))
 
 
+def damped(share: float, signal: Tensor | None, before: Tensor | None) -> Tensor | None:
+    """Return what a loop carries: its new signal, mixed with the one before if it is damped.
+
+    Args:
+        share: of the new signal; 1 for a loop that is not damped.
+        signal: the new signal [N, *signal_shape]; None if nobody reads it.
+        before: what the edge carried one pass before; None if that was nothing.
+    """
+    if signal is None or before is None or share == 1:
+        return signal
+    return before.lerp(signal, share)
+
+
 def initial_input(graph: Graph, name: str, like: Tensor) -> Tensor | None:
     """Return what a delayed main-stack edge gives before its first signal; None if it is absent.
 

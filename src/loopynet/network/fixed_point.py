@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import cached
 
 from loopynet.errors import LoopyNetError, LoopyNetWarning
+from loopynet.modules.contraction import Held, holding, vectors_of
 from loopynet.modules.gradient import Implicit, Phantom
+from loopynet.modules.krylov import transposed
 from loopynet.modules.norm import BatchNormOverTime
 from loopynet.modules.solvers import Solver
 from loopynet.network.carry import Carry, CarryShape, is_complete, select
 from loopynet.network.checks import norms_differ
+from loopynet.network.stability import radii_of_failed
 from loopynet.network.stopping import Converged, Outcome
 
 if TYPE_CHECKING:
@@ -61,26 +65,29 @@ def run_to_convergence(
     """
     _check(net)
     trunk, kept = net._run_trunk(x, None)
-    with torch.no_grad():
+    with torch.no_grad(), cached():  # bounded weights are scaled once for all passes
         carry, t = _first_passes(net, trunk, kept, stop.max_steps)
         shape = CarryShape.of(carry)
         rest = max(stop.max_steps - t, 0)
 
-        def without_gradient(z: Tensor, rows: Tensor) -> Tensor:
+        def one_pass(z: Tensor, rows: Tensor) -> Tensor:
             chosen, skips = (trunk, kept) if len(rows) == len(x) else select((trunk, kept), rows)
             _, changed = _pass(net, chosen, skips, shape.unflatten(z), t)
             return shape.flatten(changed)
 
-        found = solve(without_gradient, shape.flatten(carry), stop.tolerance, rest, stop.solver)
+        found = solve(one_pass, shape.flatten(carry), stop.tolerance, rest, stop.solver)
     z = found.z
     if torch.is_grad_enabled():
-        z = _with_gradient(lambda c: _pass(net, trunk, kept, c, t)[1], shape, z, gradient)
+        held = vectors_of(net)
+        z = _with_gradient(lambda c: _pass(net, trunk, kept, c, t)[1], shape, z, gradient, held)
     state, _ = _pass(net, trunk, kept, shape.unflatten(z), t)
     converged = found.residuals <= stop.tolerance
+    radii = None
     if not torch.compiler.is_compiling() and not bool(converged.all()):
-        _warn(net, found, converged, stop)
+        radii = radii_of_failed(one_pass, found.z, ~converged)
+        _warn(net, found, converged, radii, stop)
     logits = net._run_head(*state, t, None)
-    return Outcome(logits, found.steps + t, found.residuals, converged)
+    return Outcome(logits, found.steps + t, found.residuals, converged, radii)
 
 
 def solve(f: Map, z: Tensor, tolerance: float, max_steps: int, solver: Solver) -> Solution:
@@ -147,9 +154,13 @@ def _pass(
 
 
 def _with_gradient(
-    one_pass: Callable[[Carry], Carry], shape: CarryShape, z: Tensor, gradient: Implicit | Phantom
+    one_pass: Callable[[Carry], Carry],
+    shape: CarryShape,
+    z: Tensor,
+    gradient: Implicit | Phantom,
+    held: Held,
 ) -> Tensor:
-    """Return the fixed point z [N, D] with a graph behind it."""
+    """Return the fixed point z [N, D] with a graph behind it; `held` are the call's weights."""
 
     def f(z: Tensor) -> Tensor:
         return shape.flatten(one_pass(shape.unflatten(z)))
@@ -162,9 +173,12 @@ def _with_gradient(
     fixed = f(z)
     if not fixed.requires_grad:
         return fixed
-    fixed.register_hook(  # type: ignore[no-untyped-call]
-        lambda g: _solve_adjoint(f, z, g, gradient)
-    )
+
+    def adjoint(g: Tensor) -> Tensor:
+        with holding(held):
+            return _solve_adjoint(f, z, g, gradient)
+
+    fixed.register_hook(adjoint)  # type: ignore[no-untyped-call]
     return fixed
 
 
@@ -172,20 +186,17 @@ def _solve_adjoint(
     f: Callable[[Tensor], Tensor], z: Tensor, gradient: Tensor, mode: Implicit
 ) -> Tensor:
     """Return a with a = gradient + J^T a, J the Jacobian of f at z, for each sample."""
-    with torch.enable_grad():
-        point = z.detach().requires_grad_()
-        value = f(point)
-    if not value.requires_grad:  # f does not depend on the carry
+    product = transposed(f, z)
+    if product is None:
         return gradient
 
-    def product(a: Tensor, rows: Tensor) -> Tensor:
+    def step(a: Tensor, rows: Tensor) -> Tensor:
         whole = a
         if len(rows) < len(gradient):
             whole = torch.zeros_like(gradient).index_copy(0, rows, a)
-        (jta,) = torch.autograd.grad(value, point, whole, retain_graph=True, allow_unused=True)
-        return gradient[rows] + (torch.zeros_like(a) if jta is None else jta[rows])
+        return gradient[rows] + product(whole)[rows]
 
-    found = solve(product, gradient, mode.tolerance, mode.max_steps, mode.solver)
+    found = solve(step, gradient, mode.tolerance, mode.max_steps, mode.solver)
     failed = int((~(found.residuals <= mode.tolerance)).sum())
     if failed:
         warnings.warn(
@@ -227,16 +238,24 @@ def _check_training(net: LoopyNet) -> None:
                 )
 
 
-def _warn(net: LoopyNet, found: Solution, converged: Tensor, stop: Converged) -> None:
+def _warn(
+    net: LoopyNet, found: Solution, converged: Tensor, radii: Tensor, stop: Converged
+) -> None:
     failed = ~converged
     growth = found.growth[failed]
     growth = growth[growth.isfinite()]
     rate = f"{float(growth.median()):.3g}" if len(growth) else "not finite"
+    known = radii[~radii.isnan()]
+    middle, largest = float(known.median()), float(known.max())
+    remedy = "allow more max_steps, or take solver: anderson"
+    if largest >= 1:
+        remedy = "make the loop contract (unroll.contract), or damp it"
     warnings.warn(
         f'{int(failed.sum())} of {len(converged)} samples of "{net.graph.name}" did not converge '
         f"in {stop.max_steps} unrolls: relative residual up to {float(found.residuals.max()):.2g} "
-        f"(tolerance {stop.tolerance:g}), median growth per unroll {rate}; the best iterates are "
-        "returned; damp the solver, or make the loop contract",
+        f"(tolerance {stop.tolerance:g}), median growth per unroll {rate}, spectral radius of one "
+        f"pass {middle:.3g} (median of {len(known)} of them; largest {largest:.3g}); the best "
+        f"iterates are returned; {remedy}",
         LoopyNetWarning,
         stacklevel=3,
     )

@@ -14,17 +14,19 @@ from torch.fx import Proxy
 from loopynet.errors import LoopyNetError
 from loopynet.graph import Edge, Graph, build_graph, check_memory
 from loopynet.graph.nodes import INPUT, Section
+from loopynet.modules.contraction import advance
 from loopynet.modules.gradient import Gradient
 from loopynet.network.carry import Carry
 from loopynet.network.checks import check_input, check_unrolls
 from loopynet.network.construct import (
+    bound_weights,
     build_fits,
     build_layers,
     build_merges,
     untied_spec,
     untied_state,
 )
-from loopynet.network.edge import initial_input, initial_signal
+from loopynet.network.edge import damped, initial_input, initial_signal
 from loopynet.network.layer import Layer
 from loopynet.network.readout import Each, Readout, as_readout
 from loopynet.network.run import pass_mode, run_network, stopping_rule
@@ -72,6 +74,7 @@ class LoopyNet(nn.Module):
         self.layers = nn.ModuleDict(build_layers(self.graph))
         self.fits = nn.ModuleDict(build_fits(self.graph))
         self.merges = nn.ModuleDict(build_merges(self.graph))
+        bound_weights(self.graph, self.layers, self.fits)
         # For each delayed edge of the main stack, the layers that it enters and leaves.
         self._below = {n: self.graph.main[self.graph.main.index(n) - 1] for n in self.graph.delays}
         sections: tuple[Section, ...] = ("trunk", "body", "head")
@@ -204,6 +207,8 @@ class LoopyNet(nn.Module):
 
     def _run_trunk(self, x: Tensor, record: Record | None) -> tuple[Tensor, Kept]:
         """Run what no loop touches; returns its output and what skips take from it."""
+        if self.training and self.graph.weight_bound is not None:
+            advance(self)
         kept = {INPUT: x}
         self._send_skips(INPUT, x, kept, 1, None, record)
         return self._run_chain("trunk", x, kept, {}, 1, None, record), kept
@@ -313,7 +318,7 @@ class LoopyNet(nn.Module):
             elif edge.delay:
                 sent = table.sends(edge, t, count)
                 signal = self._signal(edge, kept[edge.source], t, record) if sent else None
-                leaving[edge.name] = signal
+                leaving[edge.name] = damped(edge.damping, signal, carry[edge.name][-1])
         return leaving
 
     def _signal(self, edge: Edge, x: Tensor, t: int, record: Record | None) -> Tensor:

@@ -71,9 +71,13 @@ class Outcome:
         unrolls: int64 [N], how many passes each sample had.
         residuals: relative residual [N] of the returned carry; None without `Converged`.
         converged: bool [N]; None without `Converged`.
+        spectral_radius: float64 [N] on the CPU, of the Jacobian of one pass at the returned carry,
+            of at most eight samples that did not converge, NaN for the others; an estimate by few
+            products. None if all have converged, and without `Converged`.
     """
 
     logits: Tensor
     unrolls: Tensor
     residuals: Tensor | None = None
     converged: Tensor | None = None
+    spectral_radius: Tensor | None = None

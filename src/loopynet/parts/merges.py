@@ -32,6 +32,9 @@ class MergePart:
         parameters: the number of learned weights for a target's input shape.
         multiply_adds: of one sample, for a target's input shape.
         doc: one line for the documentation.
+        gain: for `unroll.contract`, by how much a difference of x and one of the signal, added up,
+            are enlarged at most.
+        bounded: whether `gain` holds; not for products.
     """
 
     build: Callable[[Shape], Join]
@@ -39,6 +42,8 @@ class MergePart:
     concatenates: bool = False
     parameters: Callable[[Shape], int] = lambda _: 0
     multiply_adds: Callable[[Shape], int] = lambda _: 0
+    gain: float = 1.0
+    bounded: bool = False
 
     def fits(self, x: Shape, signal: Shape) -> bool:
         """Say whether a signal of this shape can be merged as it is."""
@@ -52,18 +57,27 @@ class MergePart:
 merges: Registry[MergePart] = Registry("merge", "loopynet.merges")
 
 
-def merge(name: str) -> Callable[[Join], Join]:
-    """Register an element-wise function (x, signal) -> merged as the merge called `name`."""
+def merge(name: str, gain: float | None = None) -> Callable[[Join], Join]:
+    """Register an element-wise function (x, signal) -> merged as the merge called `name`.
+
+    Args:
+        name: in the YAML.
+        gain: see `MergePart`; None if there is no bound.
+    """
 
     def add(function: Join) -> Join:
         doc = (function.__doc__ or "").strip()
-        merges.register(name)(MergePart(lambda _: function, doc))
+        bounded = gain is not None
+        part = MergePart(
+            lambda _: function, doc, gain=1.0 if gain is None else gain, bounded=bounded
+        )
+        merges.register(name)(part)
         return function
 
     return add
 
 
-@merge("sum")
+@merge("sum", gain=1.0)
 def sum_(x: Tensor, signal: Tensor) -> Tensor:
     """x + f (the paper's addition)."""
     return x + signal
@@ -75,13 +89,13 @@ def mul(x: Tensor, signal: Tensor) -> Tensor:
     return x * signal
 
 
-@merge("mean")
+@merge("mean", gain=0.5)
 def mean(x: Tensor, signal: Tensor) -> Tensor:
     """(x + f) / 2."""
     return (x + signal) / 2
 
 
-@merge("max")
+@merge("max", gain=1.0)
 def max_(x: Tensor, signal: Tensor) -> Tensor:
     """The larger of x and f, element by element."""
     return x.maximum(signal)
@@ -116,7 +130,7 @@ def _gate_parameters(x: Shape) -> int:
 
 
 merges.register("concat")(
-    MergePart(_concat, "The signal's channels after x's channels.", concatenates=True)
+    MergePart(_concat, "The signal's channels after x's channels.", concatenates=True, bounded=True)
 )
 merges.register("gate")(
     MergePart(

@@ -58,17 +58,41 @@ def exit_curve(
     Raises:
         DataError: there are no images.
     """
-    each, labels = _logits_of_each(net, images, preprocessing, unrolls, device)
+    each, labels = unroll_logits(net, images, preprocessing, unrolls, device)
+    return curve_points(each, labels, net.graph.first_readout - 1)
+
+
+def curve_points(each: Tensor, labels: Tensor, before: int = 0) -> list[Exit]:
+    """Return the curve of `exit_curve` from the logits of all unrolls, as `exit_point` takes them.
+
+    The first point is that of all unrolls.
+    """
     rules: list[Confident | Agreed] = [Confident(p) for p in CONFIDENCES]
     rules += [Agreed(n) for n in range(2, len(each))]
-    before = net.graph.first_readout - 1  # unrolls without logits
-    points = [Exit(None, float(before + len(each)), _share(each[-1].argmax(-1) == labels))]
-    for rule in rules:
-        times = exit_times(each, rule)
-        answers = each.argmax(-1).gather(0, times[None] - 1)[0]
-        mean = before + float(times.double().mean())
-        points.append(Exit(rule, mean, _share(answers == labels)))
-    return points
+    return [exit_point(each, labels, rule, before) for rule in (None, *rules)]
+
+
+def exit_point(
+    each: Tensor, labels: Tensor, rule: Confident | Agreed | None, before: int = 0
+) -> Exit:
+    """Return what a rule gives, from the logits of all unrolls.
+
+    Args:
+        each: logits [k, N, classes].
+        labels: the right classes [N].
+        rule: the rule; None for all unrolls.
+        before: unrolls without logits, which come first.
+    """
+    times, right = exit_answers(each, labels, rule)
+    return Exit(rule, before + float(times.double().mean()), _share(right))
+
+
+def exit_answers(
+    each: Tensor, labels: Tensor, rule: Confident | Agreed | None
+) -> tuple[Tensor, Tensor]:
+    """Return the unroll [N] at which each sample stops, 1 to k, and whether it is right [N]."""
+    times = torch.full_like(labels, len(each)) if rule is None else exit_times(each, rule)
+    return times, each.argmax(-1).gather(0, times[None] - 1)[0] == labels
 
 
 def exit_times(each: Tensor, rule: Confident | Agreed) -> Tensor:
@@ -156,14 +180,26 @@ def best_exit(points: Sequence[Exit], lost: float = 0.002) -> Exit:
     return min(kept, key=lambda point: point.mean_unrolls)
 
 
-def _logits_of_each(
+@torch.inference_mode()
+def unroll_logits(
     net: LoopyNet,
     images: Images,
     preprocessing: Preprocessing,
-    unrolls: int | None,
-    device: torch.device | str,
+    unrolls: int | None = None,
+    device: torch.device | str = "cpu",
 ) -> tuple[Tensor, Tensor]:
-    """Return logits [k, N, classes] and labels [N]."""
+    """Return the logits [k, N, classes] of every unroll that has some, and the labels [N].
+
+    Args:
+        net: the network, which is put in evaluation mode.
+        images: what to look at.
+        preprocessing: of the run.
+        unrolls: the most; the spec's if None.
+        device: where to compute; the result is on the CPU.
+
+    Raises:
+        DataError: there are no images.
+    """
     _some(images)
     net.eval().to(device)
     steps = unrolls or net.graph.steps

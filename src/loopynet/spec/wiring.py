@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, Strict, model_validator
+from pydantic import Field, Strict, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from loopynet.parts.choice import Choice
 from loopynet.parts.gradients import SolverChoice
@@ -17,6 +18,8 @@ from loopynet.spec.base import SpecModel
 MergeName = Annotated[str, NameFrom(merges)]
 Fit = Literal["error", "resize", "project"]
 Delay = Annotated[int, Field(ge=0, le=10_000)]
+_PLAIN = (str, int, float, dict, type(None))
+"""What can stand in a file; layers and modules cannot."""
 
 
 class Skip(SpecModel):
@@ -39,6 +42,15 @@ class Skip(SpecModel):
         "parallel schedule",
     )
 
+    @field_validator("through", mode="before")
+    @classmethod
+    def _through_is_of_names(cls, value: object) -> object:
+        every = value if isinstance(value, list | tuple) else (value,)
+        if not all(isinstance(name, _PLAIN) for name in every):
+            message = 'names layers; say in layers what they are, such as layers={"mix": ...}'
+            raise PydanticCustomError("through", message)
+        return value
+
 
 class Loop(Skip):
     """A feedback edge: the output of a layer into the input of an earlier one, an unroll later."""
@@ -49,6 +61,11 @@ class Loop(Skip):
         None,
         description="what the merge sees before the first signal: absent (the target's input "
         "passes unchanged; the default), zero or one; concat needs zero (its default) or one",
+    )
+    damping: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="share d of the new signal in what is carried, d * new + (1 - d) * the signal "
+        "before; 1 for the new signal alone",
     )
 
 
@@ -73,6 +90,11 @@ class Unroll(SpecModel):
         "absent",
         description="what a forward edge with a delay gives before its first signal: absent (the "
         "layer does not run yet) or zero (it runs on zeros)",
+    )
+    contract: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None,
+        description="the most by which one pass may enlarge a difference of the loops' signals: "
+        "weights of the loopy section are scaled down as far as that needs; below 1 it contracts",
     )
     until: Literal["steps", "converged"] = Field(
         "steps", description="run `steps` unrolls, or until each sample's loop signals settle"

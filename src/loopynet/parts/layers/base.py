@@ -63,6 +63,10 @@ class LayerSpec(SpecModel):
         """Return the multiply-add operations of one sample."""
         return 0
 
+    def stretch(self, shape: Shape) -> float:
+        """Return by how much an operation without weights enlarges a difference at most."""
+        return 1.0
+
     def build(self, shape: Shape) -> nn.Module | None:
         """Return the operation as a module, weights initialized; None if it does nothing."""
         return None

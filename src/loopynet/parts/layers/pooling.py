@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -12,6 +13,9 @@ from loopynet.parts.shape import Pair, Shape, ShapeError, image, pair
 
 if TYPE_CHECKING:
     from torch import nn
+
+BICUBIC_ROW = 1.375
+"""The largest sum of absolute weights of bicubic interpolation, half-way between two points."""
 
 
 @layer("pool2d")
@@ -63,6 +67,11 @@ class Pool2d(LayerSpec):
         height, width = pair(self.padding)
         return (height, height), (width, width)
 
+    def stretch(self, shape: Shape) -> float:
+        windows, strides = pair(self.size), pair(self.stride or self.size)
+        # Every value of the input is in at most so many windows.
+        return math.sqrt(math.prod(-(-w // s) for w, s in zip(windows, strides, strict=True)))
+
     def build(self, shape: Shape) -> nn.Module:
         from loopynet.modules.pooling import PaddedPool2d
 
@@ -98,6 +107,10 @@ class Upsample(LayerSpec):
     def output_shape(self, shape: Shape) -> Shape:
         (channels, height, width), (down, across) = image(shape), pair(self.scale)
         return channels, height * down, width * across
+
+    def stretch(self, shape: Shape) -> float:
+        largest = BICUBIC_ROW**2 if self.mode == "bicubic" else 1.0
+        return largest * math.sqrt(math.prod(pair(self.scale)))
 
     def build(self, shape: Shape) -> nn.Module:
         from torch import nn

@@ -1,0 +1,44 @@
+"""Arguments that several commands have. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+
+SPEC_HELP = "a zoo entry's name (see `loopynet zoo`) or a YAML file"
+RUN_HELP = "a run folder, its name under runs/, or a trained zoo entry's name"
+
+
+def add_changes(parser: argparse.ArgumentParser) -> None:
+    """Add --set, which changes keys of a spec."""
+    parser.add_argument(
+        "--set",
+        dest="changes",
+        metavar="KEY=VALUE",
+        action="extend",
+        nargs="+",
+        default=[],
+        help="change a key of the spec, such as training.epochs=5; may be given again",
+    )
+
+
+def add_split(parser: argparse.ArgumentParser) -> None:
+    """Add --split: which images."""
+    parser.add_argument(
+        "--split", choices=("test", "validation", "train"), default="test", help="default: test"
+    )
+
+
+def add_unrolls(parser: argparse.ArgumentParser) -> None:
+    """Add --unrolls: how many to run."""
+    parser.add_argument("--unrolls", type=positive, help="unrolls to run; default as trained")
+
+
+def positive(text: str) -> int:
+    """Return the whole number from 1 up that a word stands for."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a whole number from 1 up')
+    return number

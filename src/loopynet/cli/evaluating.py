@@ -1,0 +1,170 @@
+"""The command evaluate: accuracy and loss of a run, and what early exit saves."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loopynet.cli.arguments import add_split, add_unrolls
+from loopynet.cli.terminal import terminal
+from loopynet.errors import LoopyNetError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from loopynet.data import ImageData, Images, Preprocessing
+    from loopynet.network import LoopyNet
+    from loopynet.report.early_exit import EarlyExit
+    from loopynet.run import Evaluation
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own options."""
+    add_split(parser)
+    parser.add_argument(
+        "--protocol",
+        choices=("standard", "published"),
+        help="look at every image, or at the windows of the 2016 library; default as trained",
+    )
+    add_unrolls(parser)
+    parser.add_argument("--each", action="store_true", help="show every unroll, not only the last")
+    parser.add_argument(
+        "--early-exit",
+        action="store_true",
+        help="show accuracy against mean unrolls if images stop when the network is sure, and what "
+        "a threshold gives that is chosen on the validation images",
+    )
+    parser.add_argument(
+        "--lost", type=_points, metavar="POINTS", default=0.2,
+        help="of accuracy that the threshold may lose on the validation images; default 0.2",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", metavar="FOLDER", help="write early-exit.json, early-exit.md and early-exit.png"
+    )
+    parser.add_argument(
+        "--stop",
+        metavar="RULE",
+        nargs="+",
+        default=[],
+        help="run and time a stopping rule: confident=0.9, agreed=2 or converged=0.001",
+    )
+
+
+def _points(text: str) -> float:
+    try:
+        points = float(text)
+    except ValueError:
+        points = -1.0
+    if not 0 <= points <= 100:
+        raise argparse.ArgumentTypeError(f'"{text}" is no number of points from 0 to 100')
+    return points
+
+
+def run_evaluate(options: argparse.Namespace) -> int:
+    """Evaluate a run."""
+    from loopynet.data import load_data
+    from loopynet.run import RunFolder, best_device, evaluate
+
+    if options.out and not options.early_exit:
+        raise LoopyNetError("--out keeps what --early-exit measures: give both")
+    run = RunFolder.open(options.run)
+    net = run.network()
+    data = load_data(net.spec.data, net.graph.input_shape, net.graph.output_shape[0])
+    images = getattr(data, options.split)
+    protocol = options.protocol or net.spec.training.protocol
+    result = evaluate(net, images, run.preprocessing(), options.unrolls, best_device(), protocol)
+    print_evaluation(terminal(), options.split, result, each=options.each)
+    if options.early_exit or options.stop:
+        _print_exits(net, images, run.preprocessing(), options)
+    if options.early_exit:
+        _print_choice(net, data, run.preprocessing(), options)
+    return 0
+
+
+def _print_exits(
+    net: LoopyNet, images: Images, preprocessing: Preprocessing, options: argparse.Namespace
+) -> None:
+    """Print the curve of accuracy against mean unrolls, and timed runs of the rules asked for."""
+    from rich.table import Table
+
+    from loopynet.run import best_device, evaluate_exit, exit_curve, parse_rule, show_rule
+
+    rules = [parse_rule(text) for text in options.stop]
+    device = best_device()
+    table = Table("stop", "mean unrolls", "accuracy", "seconds")
+    points = []
+    if options.early_exit:
+        points += exit_curve(net, images, preprocessing, options.unrolls, device)
+    if rules:
+        points += [evaluate_exit(net, images, preprocessing, r, device) for r in (None, *rules)]
+    for point in points:
+        seconds = "" if point.seconds is None else f"{point.seconds:.2f}"
+        accuracy = f"{100 * point.accuracy:.2f} %"
+        table.add_row(show_rule(point.rule), f"{point.mean_unrolls:.2f}", accuracy, seconds)
+    terminal().print(table)
+
+
+def _print_choice(
+    net: LoopyNet, data: ImageData, preprocessing: Preprocessing, options: argparse.Namespace
+) -> None:
+    """Choose a threshold on the validation images, print what it gives, and keep it."""
+    from rich.markdown import Markdown
+
+    from loopynet.report.early_exit import early_exit_tables, measure_early_exit
+    from loopynet.run import best_device
+
+    reason = _no_choice(data, options)
+    if reason:
+        if options.out:
+            raise LoopyNetError(f"nothing is written to {options.out}: {reason}")
+        print(f"loopynet: {reason}", file=sys.stderr)
+        return
+    images, lost = getattr(data, options.split), options.lost / 100
+    found = measure_early_exit(
+        net, data.validation, images, preprocessing, lost, options.split, best_device()
+    )
+    page, console = early_exit_tables(found), terminal()
+    console.print(Markdown(page) if console.is_terminal else page)
+    if options.out:
+        _keep(Path(options.out), found, page)
+
+
+def _no_choice(data: ImageData, options: argparse.Namespace) -> str:
+    """Return why no threshold is chosen; empty if one is."""
+    if options.split == "validation":
+        return "a threshold is chosen on the validation images and cannot be judged on them"
+    if not len(data.validation):
+        return "no threshold is chosen: the data has no validation images (data.split.validation)"
+    if options.unrolls:
+        return "no threshold is chosen with --unrolls: it belongs to the unrolls of the spec"
+    return ""
+
+
+def _keep(folder: Path, found: EarlyExit, page: str) -> None:
+    """Write the figures, the tables and the picture of an early exit."""
+    from loopynet.report.early_exit import early_exit_figure
+
+    folder.mkdir(parents=True, exist_ok=True)
+    data = {"command": shlex.join(["loopynet", *sys.argv[1:]]), **found.plain()}
+    text = json.dumps(data, indent=1, allow_nan=False) + "\n"
+    (folder / "early-exit.json").write_text(text, encoding="utf-8")
+    (folder / "early-exit.md").write_text(page, encoding="utf-8")
+    early_exit_figure(found).savefig(folder / "early-exit.png")
+    print(f"wrote {folder}: early-exit.json, early-exit.md, early-exit.png", file=sys.stderr)
+
+
+def print_evaluation(console: Console, name: str, result: Evaluation, *, each: bool) -> None:
+    """Print the accuracy and loss of the last unroll, or of each."""
+    if each:
+        for t, (accuracy, loss) in enumerate(
+            zip(result.accuracies, result.losses, strict=True), start=result.first_unroll
+        ):
+            console.print(f"unroll {t}: accuracy {100 * accuracy:.2f} %, loss {loss:.4f}")
+    console.print(
+        f"{name} accuracy {100 * result.accuracy:.2f} % ({result.images:,} images), "
+        f"loss {result.loss:.4f}"
+    )
