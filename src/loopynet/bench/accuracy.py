@@ -11,7 +11,7 @@ from loopynet.errors import LoopyNetError
 from loopynet.run import RunFolder
 
 FOLDER = Path("results/truncated")
-"""Where such runs are expected: `loopynet compare cifar10-loopy --vary training.gradient ...`."""
+"""Where such runs are expected: loopynet reproduce truncated --seeds 3 --out results/truncated."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,7 @@ class AccuracyLoss:
     """How far a truncated gradient's accuracy is from the full one's.
 
     Attributes:
-        points: mean over the seeds of |full - truncated|'s signed value, in percent of the images;
-            positive if the truncated gradient is worse.
+        points: full minus truncated in percent of the test images, mean over the seeds.
         low: the least of the seeds.
         high: the largest of the seeds.
         seeds: how many seeds have both.
@@ -41,7 +40,7 @@ def accuracy_loss(folder: Path = FOLDER) -> AccuracyLoss | None:
         folder: run folders of one network, at any depth, with gradient full and truncated to one
             unroll.
     """
-    found: dict[int, dict[str, tuple[float, int]]] = defaultdict(dict)
+    found: dict[tuple[int, int], dict[str, tuple[float, int]]] = defaultdict(dict)
     for config in sorted(folder.rglob("config.yaml")):
         run = RunFolder(config.parent)
         try:
@@ -53,7 +52,10 @@ def accuracy_loss(folder: Path = FOLDER) -> AccuracyLoss | None:
         mode = training.gradient.name
         if mode == "truncated" and training.gradient.options.get("steps", 1) != 1:
             continue
-        found[training.seed][mode] = (100 * results["test"]["accuracy"], results["epochs"])
+        found[training.batch_size, training.seed][mode] = (
+            100 * results["test"]["accuracy"],
+            results["epochs"],
+        )
     pairs = [each for each in found.values() if {"full", "truncated"} <= set(each)]
     if not pairs:
         return None
