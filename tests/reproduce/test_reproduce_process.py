@@ -50,7 +50,8 @@ def checked(folder, experiment):
     labels = [row["label"] for row in data["rows"]]
     curves = [alt for _, alt in report.figures if alt.startswith("Learning curves of ")]
     assert len(curves) == 2 * len(labels)
-    published = {(line[0], line[1]): line for line in table(page, "Published and measured")}
+    figures = table(page, "Published and measured") if EXPERIMENTS[experiment].published else []
+    published = {(line[0], line[1]): line for line in figures}
     for label in labels:
         for part, figure in EXPERIMENTS[experiment].published.get(label, {}).items():
             _, _, theirs, ours, _, _ = published[label, part]
@@ -90,3 +91,13 @@ def test_mnist(tmp_path):
     assert all(claim[1] == "97" and claim[2].endswith("n = 1") for claim in claims)
     steps = report.tables["Test accuracy at each unroll in percent, means over seeds"][1:]
     assert [sum(map(bool, row[1:])) for row in steps] == [2, 3]
+
+
+def test_truncated(tmp_path):
+    reproduce(tmp_path, "truncated")
+    claims, labels, _ = checked(tmp_path, "truncated")
+    gradients = ("full", "{type: truncated, steps: 1}")
+    assert labels == [f"cifar10-loopy, gradient {gradient}" for gradient in gradients]
+    ((text, _, measured, _),) = claims
+    assert text == "the gradient of the last unroll costs at most 1 point"
+    assert "points, n = 1" in measured

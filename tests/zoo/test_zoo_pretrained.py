@@ -17,8 +17,8 @@ NAMES = pretrained_names()
 real_data = pytest.mark.skipif(not os.environ.get("LOOPYNET_DATA"), reason="needs LOOPYNET_DATA")
 
 
-def test_the_paper_s_networks_are_there():
-    assert {"cifar10-loopy", "cifar10-loop-mul", "mnist-loopy"} <= set(NAMES)
+def test_the_trained_networks_are_there():
+    assert {"cifar10-exits", "cifar10-loopy", "cifar10-loop-mul", "mnist-loopy"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,7 +61,7 @@ def test_other_names_are_refused_with_those_there_are():
         LoopyNet.pretrained("mnist-lopy")
     with pytest.raises(SpecError, match='no trained weights come with "cifar10-vanilla"'):
         LoopyNet.pretrained("cifar10-vanilla")
-    with pytest.raises(RunError, match="trained zoo entries: cifar10-loop"):
+    with pytest.raises(RunError, match="trained zoo entries: cifar10-exits, cifar10-loop"):
         RunFolder.open("nothing-of-this-name")
 
 
