@@ -10,7 +10,7 @@ import torch
 from small_nets import small_net
 from torch import fx
 
-from loopynet import LoopyNet, LoopyNetError
+from loopynet import LoopyNet, LoopyNetError, load_spec
 from loopynet.export import to_fx
 from reference.values import assert_all_close, assert_close, random_input
 
@@ -74,6 +74,19 @@ def test_signals_are_named_after_the_unroll_of_their_arrival() -> None:
     net(x, record=told.__setitem__)
     assert torch.equal(interpreter.values["back_signal_at_3"], told["back.signal@3"])
     assert torch.equal(interpreter.values["far_signal_at_3"], told["far.signal@3"])
+
+
+def test_a_damped_loop_with_bounded_weights() -> None:
+    net = LoopyNet(load_spec("digits-loopy", ("loops.feedback.damping=0.5", "unroll.contract=0.9")))
+    net.eval()
+    x = torch.rand(2, 1, 8, 8)
+    interpreter = Values(to_fx(net))
+    assert torch.equal(interpreter.run(x), net(x))
+    told: dict[str, torch.Tensor] = {}
+    with torch.no_grad():
+        net(x, record=told.__setitem__)
+    assert torch.equal(interpreter.values["conv_3_at_1"], told["feedback.signal@2"])
+    assert torch.equal(interpreter.values["feedback_signal_at_3"], told["feedback.signal@3"])
 
 
 def test_in_training_mode_it_moves_the_same_statistics() -> None:

@@ -29,7 +29,7 @@ def to_fx(
 
     Its parameters and buffers are the network's own, not copies, under the same names. It is fixed
     to the mode (training or evaluation) that the network is in, keeps the full gradient, and takes
-    batches of any size.
+    batches of any size. The bounds of `unroll.contract` stay as they are while the graph trains.
 
     Args:
         net: the network.
@@ -138,6 +138,8 @@ class _Tracer(fx.Tracer):
             name = f"{name}.signal"
         elif copy:
             self._t = int(copy)
+        if kind == "merges" and args[1].node.meta[META].startswith("body@"):  # a damped signal
+            args[1].node.meta[META] = f"{name}.signal@{self._t}"
         self._part = name
         try:
             return super().call_module(m, forward, args, kwargs)
