@@ -130,6 +130,8 @@ def build_contender(
     if name == "compiled":
         other.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         x = x.contiguous(memory_format=torch.channels_last)
-        call = torch.compile(other)
+        # For the size at hand: after another batch size torch compiles for any, and its statistics
+        # of any size are then less exact (and slower).
+        call = torch.compile(other, dynamic=False)
     optimizer = Adam(other.parameters(), spec.training.learning_rate)
     return Contender(call, other, origin, x, labels, optimizer)
