@@ -57,3 +57,10 @@ def test_early_exit_was_measured_with_the_weights_of_the_package(results_page):
     results = run.read_json("results.json")
     assert found.chosen.each_unroll == pytest.approx(results["test"]["accuracies"], abs=5e-4)
     assert found.validation.images == results["validation"]["images"]
+
+
+def test_the_truncated_gradient_was_measured_with_three_seeds(results_page):
+    page = "\n".join(results_page.truncated())
+    assert "| cifar10-loopy, gradient full | 3 | 2 |" in page
+    assert "points, n = 3 |" in page
+    assert results_page.truncated(ROOT / "docs") == []
