@@ -48,6 +48,15 @@ def test_they_still_agree_after_training_steps(double):
     check_same({name: one.answer() for name, one in two.items()}, 1e-6)
 
 
+def test_an_answer_has_its_own_gradients_only(double):
+    one = build_contender("eager", load_spec("cifar10-loopy", SMALL), 3, CPU)
+    first = one.answer()
+    weights = {name: value.clone() for name, value in one.module.state_dict().items()}
+    one.step()()
+    one.module.load_state_dict(weights)
+    check_same({"before": first, "after a step": one.answer()}, 1e-12)
+
+
 @pytest.mark.skipif(not importlib.util.find_spec("torchdeq"), reason="torchdeq is not installed")
 def test_torchdeq_finds_the_same_fixed_point_and_gradient(double):
     spec = load_spec("cifar10-loopy", (*SMALL[:2], *EQUILIBRIUM))

@@ -82,6 +82,7 @@ class Contender:
         if not self.module.training:
             with torch.no_grad():
                 return {"logits": self.call(self.images).cpu()}
+        self.optimizer.zero_grad()  # a timed step leaves its gradients
         logits = self.call(self.images)
         torch.autograd.backward(loss_over_time(logits, self.labels, self.origin.spec.loss.steps))
         found = named_gradients(self.module, self.origin) | {"logits": logits.detach()}
@@ -130,8 +131,7 @@ def build_contender(
     if name == "compiled":
         other.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         x = x.contiguous(memory_format=torch.channels_last)
-        # For the size at hand: after another batch size torch compiles for any, and its statistics
-        # of any size are then less exact (and slower).
+        # For the size at hand: after another batch size torch compiles for any, which is slower.
         call = torch.compile(other, dynamic=False)
     optimizer = Adam(other.parameters(), spec.training.learning_rate)
     return Contender(call, other, origin, x, labels, optimizer)
