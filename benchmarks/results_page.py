@@ -75,8 +75,8 @@ TRUNCATED = """\
 ## The gradient of the last unroll alone
 
 `cifar10-loopy`, batches of 32, 20,000 training images, the whole test set (re-encoded as JPEG, see
-above). Short runs: {epochs} epochs instead of 24, with a learning rate that falls from 0.001 (cosine).
-They show how fast the two learn, and not where they end.
+above). Short runs: {epochs} epochs instead of 24, with a learning rate that falls from 0.001
+(cosine). They show how fast the two learn, and not where they end.
 [converging.md](converging.md#gradient-modes) says what a truncated gradient is.
 
     LOOPYNET_DATA=FOLDER loopynet reproduce truncated --seeds {seeds} --out results/truncated
