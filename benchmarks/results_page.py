@@ -12,7 +12,7 @@ from pathlib import Path
 from loopynet.compare import Cell, CellFolder, Summary, find_cells, summarize
 from loopynet.compare.grid import change_spec
 from loopynet.compare.table import markdown_tables
-from loopynet.report.early_exit import EarlyExit, early_exit_tables
+from loopynet.report.early_exit import EarlyExit, early_exit_figure, early_exit_tables
 from loopynet.reproduce import EXPERIMENTS, Scale, StepTimes
 from loopynet.reproduce.claims import Claim
 from loopynet.reproduce.fig8 import NETWORKS
@@ -185,9 +185,13 @@ def paper(text: str, results: Path = RESULTS) -> str:
 
 def converging(text: str, results: Path = RESULTS) -> str:
     """Return docs/converging.md with its table of early exit made anew."""
-    file = results / "exits" / "early-exit.json"
-    found = EarlyExit.from_plain(json.loads(file.read_text(encoding="utf-8")))
-    return between(text, EXITS_BEGIN, early_exit_tables(found), EXITS_END)
+    return between(text, EXITS_BEGIN, early_exit_tables(early_exit(results)), EXITS_END)
+
+
+def early_exit(results: Path = RESULTS) -> EarlyExit:
+    """Return what was measured of early exit."""
+    text = (results / "exits" / "early-exit.json").read_text(encoding="utf-8")
+    return EarlyExit.from_plain(json.loads(text))
 
 
 def between(text: str, begin: str, table: str, end: str) -> str:
@@ -201,4 +205,5 @@ if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
     PAPER.write_text(paper(PAPER.read_text(encoding="utf-8")), encoding="utf-8")
     CONVERGING.write_text(converging(CONVERGING.read_text(encoding="utf-8")), encoding="utf-8")
+    early_exit_figure(early_exit()).savefig(ROOT / "docs" / "images" / "early-exit.png")
     print("wrote", ", ".join(str(file.relative_to(ROOT)) for file in (PAGE, PAPER, CONVERGING)))

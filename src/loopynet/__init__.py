@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from loopynet.errors import DataError, LoopyNetError, LoopyNetWarning, RunError, SpecError
+    from loopynet.estimator import LoopyClassifier
+    from loopynet.export import to_fx, to_onnx, to_program
     from loopynet.graph import build_graph
+    from loopynet.hub import from_pretrained, push_to_hub, save_pretrained
     from loopynet.modules.gradient import Full, Implicit, Phantom, Recompute, Truncated
     from loopynet.modules.solvers import Anderson, Broyden, Damped, Plain
     from loopynet.network import Agreed, Confident, Converged, Each, Last, LoopyNet, Outcome
@@ -27,12 +30,16 @@ if TYPE_CHECKING:
         Upsample,
     )
     from loopynet.spec import Loop, NetworkSpec, Skip, parse_spec, read_spec, to_yaml, write_spec
+    from loopynet.training.module import LoopyModule
     from loopynet.wrap import LoopyModel, add_loops
     from loopynet.zoo import load_spec, pretrained_names, zoo_names
 
 _HOMES = {
     "errors": ("DataError", "LoopyNetError", "LoopyNetWarning", "RunError", "SpecError"),
+    "estimator": ("LoopyClassifier",),
+    "export": ("to_fx", "to_onnx", "to_program"),
     "graph": ("build_graph",),
+    "hub": ("from_pretrained", "push_to_hub", "save_pretrained"),
     "modules.gradient": ("Full", "Implicit", "Phantom", "Recompute", "Truncated"),
     "modules.solvers": ("Anderson", "Broyden", "Damped", "Plain"),
     "network": ("Agreed", "Confident", "Converged", "Each", "Last", "LoopyNet", "Outcome"),
@@ -49,6 +56,7 @@ _HOMES = {
         "Upsample",
     ),
     "spec": ("Loop", "NetworkSpec", "Skip", "parse_spec", "read_spec", "to_yaml", "write_spec"),
+    "training.module": ("LoopyModule",),
     "wrap": ("LoopyModel", "add_loops"),
     "zoo": ("load_spec", "pretrained_names", "zoo_names"),
 }
@@ -74,7 +82,9 @@ __all__ = [
     "Implicit",
     "Last",
     "Loop",
+    "LoopyClassifier",
     "LoopyModel",
+    "LoopyModule",
     "LoopyNet",
     "LoopyNetError",
     "LoopyNetWarning",
@@ -93,10 +103,16 @@ __all__ = [
     "Upsample",
     "add_loops",
     "build_graph",
+    "from_pretrained",
     "load_spec",
     "parse_spec",
     "pretrained_names",
+    "push_to_hub",
     "read_spec",
+    "save_pretrained",
+    "to_fx",
+    "to_onnx",
+    "to_program",
     "to_yaml",
     "write_spec",
     "zoo_names",

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from loopynet.run import RunFolder
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -23,6 +25,10 @@ def test_the_page_is_in_step_with_the_data(results_page):
     assert (ROOT / "docs" / "results.md").read_text(encoding="utf-8") == results_page.page()
     text = (ROOT / "docs" / "the-paper.md").read_text(encoding="utf-8")
     assert text == results_page.paper(text)
+    text = (ROOT / "docs" / "converging.md").read_text(encoding="utf-8")
+    assert text == results_page.converging(text)
+    assert "| test | 10,000 |" in text
+    text = (ROOT / "docs" / "the-paper.md").read_text(encoding="utf-8")
     assert text.count("| holds") + text.count("| does not hold") >= 5
 
 
@@ -35,3 +41,19 @@ def test_mnist_reaches_the_published_validation_accuracy(k):
         assert results["validation"]["accuracy"] >= 0.97, cell.name
         assert results["validation"]["images"] == 10_000
         assert not results["interrupted"]
+
+
+def test_early_exit_saves_unrolls_and_time_and_loses_little(results_page):
+    found = results_page.early_exit()
+    assert (found.network, found.split, found.chosen.images) == ("cifar10-exits", "test", 10_000)
+    assert found.share <= 0.6
+    assert found.chosen.accuracy >= found.chosen.all_unrolls - 0.002
+    assert all(times.ratio < 0.7 for times in found.times)
+
+
+def test_early_exit_was_measured_with_the_weights_of_the_package(results_page):
+    found = results_page.early_exit()
+    run = RunFolder.open("cifar10-exits")
+    results = run.read_json("results.json")
+    assert found.chosen.each_unroll == pytest.approx(results["test"]["accuracies"], abs=5e-4)
+    assert found.validation.images == results["validation"]["images"]

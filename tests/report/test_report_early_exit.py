@@ -15,7 +15,7 @@ from loopynet.report.early_exit import (
     early_exit_tables,
     measure_early_exit,
 )
-from loopynet.run import choose_exit, evaluate_exit, unroll_logits
+from loopynet.run import choose_exit, evaluate, evaluate_exit, unroll_logits
 from loopynet.spec import DataSpec
 from reference.strategies import tiny
 
@@ -62,6 +62,8 @@ def test_the_threshold_is_chosen_on_the_one_and_used_on_the_other(parts, found):
         assert one.accuracy == pytest.approx(run.accuracy)
         assert one.mean_unrolls == pytest.approx(run.mean_unrolls)
         assert one.all_unrolls == 1
+        each = evaluate(net, images, preprocessing).accuracies
+        assert one.each_unroll == pytest.approx(each)
         assert sum(one.stopping) == pytest.approx(1)
         assert sum(t * share for t, share in enumerate(one.stopping, 1)) == pytest.approx(
             one.mean_unrolls
@@ -94,6 +96,7 @@ def test_the_tables_show_both_sets_and_the_times(found):
     assert f"| {100 * found.share:.0f} % |" in lines[3]
     assert [line.split(" |")[0] for line in lines[-2:]] == ["| 256", "| 1"]
     assert "lose at most 5 points" in page
+    assert page.count("100.00") == 3  # all unrolls twice, and the last of the single unrolls
     plain = early_exit_tables(replace(found, threshold=None, times=()))
     assert "| all unrolls | all unrolls |" in plain
     assert "quartiles" not in plain

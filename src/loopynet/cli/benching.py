@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what may be written after `bench`."""
+    """Add the command's own options."""
     parser.add_argument(
         "--quick", action="store_true", help="only what the targets need: about 5 minutes"
     )

@@ -75,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
         _report,
         _measure,
         _bench,
+        _export,
         _zoo,
         _import,
     ):
@@ -197,6 +198,21 @@ def _bench(commands: Commands) -> None:
     text = "measure how fast training is, against networks written by hand"
     parser = _command(commands, "bench", text, "benching")
     benching.add_arguments(parser)
+
+
+def _export(commands: Commands) -> None:
+    text = "write a run's network for other tools: ONNX, torch.export, or code to read"
+    parser = _command(commands, "export", text, "exporting")
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    parser.add_argument(
+        "--format",
+        choices=("onnx", "torch", "fx"),
+        required=True,
+        help="an ONNX file, a torch.export program, or the unrolled network as Python code",
+    )
+    parser.add_argument("--out", metavar="FILE", required=True, help="the file to write")
+    add_unrolls(parser)
+    parser.add_argument("--each", action="store_true", help="give every unroll, not only the last")
 
 
 def _zoo(commands: Commands) -> None:

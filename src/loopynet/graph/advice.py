@@ -58,7 +58,8 @@ def unread_copies(graph: Graph) -> list[str]:
 def _read_by_last(graph: Graph) -> set[tuple[str, int]]:
     """Return the layers and edges, with their unrolls, that the last unroll's logits depend on."""
     found: set[tuple[str, int]] = set()
-    first, open_ = graph.timetable.first, [(name, graph.steps) for name in graph.timetable.read]
+    first = graph.timetable.first
+    open_ = [(name, graph.steps) for name in graph.timetable.read if name in first]
     while open_:
         name, t = open_.pop()
         if (name, t) in found or t < first[name]:

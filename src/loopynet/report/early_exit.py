@@ -40,7 +40,8 @@ class SplitExit:
         accuracy: accuracy if images stop early.
         difference: the second less the first, with a 95 % interval over the images.
         mean_unrolls: how many unrolls an image had.
-        stopping: share of the images that stop at each unroll that gives logits.
+        each_unroll: accuracy if all images stop at this unroll, for each that gives logits.
+        stopping: share of the images that stop at each of them.
     """
 
     images: int
@@ -48,6 +49,7 @@ class SplitExit:
     accuracy: float
     difference: Estimate
     mean_unrolls: float
+    each_unroll: tuple[float, ...]
     stopping: tuple[float, ...]
 
 
@@ -93,7 +95,8 @@ class EarlyExit:
         for name in ("validation", "chosen"):
             one = dict(values[name])
             one["difference"] = Estimate(**one["difference"])
-            values[name] = SplitExit(**{**one, "stopping": tuple(one["stopping"])})
+            shares = {key: tuple(one[key]) for key in ("each_unroll", "stopping")}
+            values[name] = SplitExit(**{**one, **shares})
         values["curve"] = tuple((p, unrolls, share) for p, unrolls, share in data["curve"])
         values["times"] = tuple(
             ExitTimes(**{**t, "all_unrolls": tuple(t["all_unrolls"]), "early": tuple(t["early"])})
@@ -158,6 +161,7 @@ def _split(each: Tensor, labels: Tensor, rule: Confident | None, before: int) ->
         accuracy=float(right.double().mean()),
         difference=mean_over_seeds_and_images(gains),
         mean_unrolls=before + float(times.double().mean()),
+        each_unroll=tuple((each.argmax(-1) == labels).double().mean(-1).tolist()),
         stopping=tuple(float((times == t).double().mean()) for t in range(1, len(each) + 1)),
     )
 
@@ -175,11 +179,12 @@ def early_exit_tables(found: EarlyExit) -> str:
         rows.append((name, f"{one.images:,}", *accuracies, difference, f"{one.mean_unrolls:.2f}",
                      share))  # fmt: skip
     stopping = ", ".join(f"{100 * share:.0f} %" for share in found.chosen.stopping)
+    fixed = ", ".join(f"{100 * share:.2f}" for share in found.chosen.each_unroll)
     said = (
         f"{rule} needs the fewest unrolls of all thresholds that lose at most "
         f"{100 * found.lost:g} points on the validation images. Accuracies in percent, 95 % "
         f"intervals over images. Of the {found.split} images {stopping} stop at the successive "
-        "unrolls.\n"
+        f"unrolls. If all of them stop at the same unroll, accuracies are {fixed}.\n"
     )
     parts = [markdown(head, rows), said]
     if found.times:
@@ -217,5 +222,5 @@ def early_exit_figure(found: EarlyExit) -> Figure:
             style = {**series_style(1), "linestyle": "none", "markersize": 8}
             label = f"chosen on validation images: {found.threshold:g}"
             axes.plot([one.mean_unrolls], [100 * one.accuracy], **style, label=label)
-        axes.legend(loc="lower right")
+        figure.legend(loc="outside upper center", ncols=3)
     return figure

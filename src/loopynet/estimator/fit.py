@@ -1,0 +1,68 @@
+"""Training on arrays in memory, without a run folder."""
+
+from __future__ import annotations
+
+import lightning
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from loopynet.errors import DataError
+from loopynet.network import LoopyNet
+from loopynet.spec import NetworkSpec
+from loopynet.training.callbacks import SeedEpochs, VaryUnrolls
+from loopynet.training.checks import check_device, check_smallest_batch, check_without_validation
+from loopynet.training.module import LoopyModule
+from loopynet.training.train import PRECISIONS, _quiet
+
+
+def fit_network(spec: NetworkSpec, x: Tensor, labels: Tensor, seed: int) -> LoopyNet:
+    """Return a new network that was trained as its spec says; torch's random state is left alone.
+
+    Args:
+        spec: the network. Its data section is not looked at.
+        x: inputs, float32 [N, *spec.input.shape].
+        labels: int64 [N], from 0.
+        seed: of the weights, the order of the rows and dropout.
+
+    Raises:
+        SpecError: the spec asks for what needs validation data, or a device that is not there.
+        DataError: the network has not one logit for each class.
+    """
+    options = spec.training
+    check_device(options)
+    check_without_validation(options)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = LoopyNet(spec)
+        classes, logits = int(labels.max()) + 1, net.graph.output_shape[0]
+        if classes != logits:
+            raise DataError(
+                f'"{spec.name}" has {logits} logits, and y has {classes} classes; write '
+                f"units: {classes} in its last layer"
+            )
+        check_smallest_batch(net.graph, options, len(x))
+        batches = DataLoader(TensorDataset(x, labels), options.batch_size, shuffle=True)
+        with _quiet():
+            _trainer(spec, seed).fit(LoopyModule(net), batches)
+    return net.cpu().eval()
+
+
+def _trainer(spec: NetworkSpec, seed: int) -> lightning.Trainer:
+    """Return a trainer that leaves no files and prints nothing."""
+    options = spec.training
+    callbacks: list[lightning.Callback] = [SeedEpochs(seed)]
+    if options.unrolls.name != "fixed":
+        callbacks.append(VaryUnrolls(spec))
+    return lightning.Trainer(
+        accelerator="gpu" if options.device == "cuda" else options.device,
+        devices=1,
+        precision=PRECISIONS[options.precision],  # type: ignore[arg-type]
+        max_epochs=options.epochs,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )

@@ -1,0 +1,57 @@
+"""LoopyModule in a Trainer and with data of the user's own."""
+
+from __future__ import annotations
+
+import lightning
+import pytest
+import torch
+from small_runs import small_spec
+from torch.utils.data import DataLoader, TensorDataset
+
+import loopynet
+from loopynet import LoopyModule, LoopyNet
+
+
+def loader(n: int, seed: int) -> DataLoader:
+    """Return images whose class is the brighter half."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(n, 1, 8, 8, generator=generator)
+    labels = (x[:, 0, :, :4].mean((1, 2)) > x[:, 0, :, 4:].mean((1, 2))).long()
+    return DataLoader(TensorDataset(x, labels), batch_size=16)
+
+
+def trainer(**options: object) -> lightning.Trainer:
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    return lightning.Trainer(accelerator="cpu", enable_checkpointing=False, **quiet, **options)
+
+
+def test_it_trains_in_a_trainer_of_ones_own() -> None:
+    torch.manual_seed(0)
+    module = LoopyModule(LoopyNet(small_spec("layers.fc_1.units=2", "training.learning_rate=0.01")))
+    mine = trainer(max_epochs=4)
+    before = mine.validate(module, loader(96, 1), verbose=False)[0]
+    mine.fit(module, loader(96, 0), loader(96, 1))
+    after = mine.callback_metrics
+    assert after["validation_loss"] < before["validation_loss"]
+    assert {"train_loss", "train_accuracy", "validation_accuracy"} <= set(after)
+
+
+def test_a_step_is_the_specs_optimizer_on_the_loss_over_time() -> None:
+    torch.manual_seed(0)
+    spec = small_spec("loss.steps=[1, 2, 3]", "training.optimizer=sgd", "readout=each")
+    net, same = LoopyNet(spec), LoopyNet(spec)
+    same.load_state_dict(net.state_dict())
+    batches = loader(16, 0)
+    trainer(max_steps=1).fit(LoopyModule(net), batches)
+    ((x, labels),) = batches
+    losses = [torch.nn.functional.cross_entropy(one, labels) for one in same(x, readout="each")]
+    sum(w * loss / 6 for w, loss in zip((1, 2, 3), losses, strict=True)).backward()
+    rate = spec.training.learning_rate
+    for (name, p), q in zip(net.named_parameters(), same.parameters(), strict=True):
+        torch.testing.assert_close(p, q - rate * q.grad, msg=name)
+
+
+def test_it_is_public_and_loaded_late() -> None:
+    assert "LoopyModule" in loopynet.__all__
+    with pytest.raises(AttributeError, match="LoopyModul'"):
+        _ = loopynet.LoopyModul
