@@ -67,7 +67,9 @@ CUDA = """\
 {text}"""
 NO_CUDA = """\
 There was no accelerator where these files were made. `loopynet bench --device cuda` runs the same
-code there, with CUDA's own count of allocated bytes, and its tables will stand here."""
+code there, with CUDA's own count of allocated bytes, and its tables will stand here. Convolutions
+multiply in TF32 there for all contenders, as PyTorch has it, and the product in float32, so that
+its rate is no upper bound."""
 
 
 def page(results: Path = RESULTS, accuracy: Path = ROOT / "results" / "truncated") -> str:

@@ -50,7 +50,9 @@ def run_cells(
     kept = RunFolder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="loopynet-bench-"))
+        scratch = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="loopynet-bench-", ignore_cleanup_errors=True)
+        )
         place = stack.enter_context(closing(Place(device, threads, Path(scratch))))
         for number, cell in enumerate(wanted, 1):
             head = f"{number}/{len(wanted)}  {cell.name}"

@@ -40,6 +40,8 @@ class Place:
         A contender keeps its process from cell to cell, and shares it with no other: what it
         does to its process is its own.
         """
+        if who in self.workers and not self.workers[who].alive:
+            self.workers.pop(who).close()
         if who in self.workers:
             self.workers[who].start(task, settings)
         else:
@@ -86,6 +88,11 @@ class Worker:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
 
     def start(self, task: str, settings: Mapping[str, Any]) -> None:
         """Begin another task in the same process."""

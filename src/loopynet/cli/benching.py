@@ -73,7 +73,7 @@ def run_bench(options: argparse.Namespace) -> int:
         tuple(options.only),
     )
     folder = Path(options.out or f"runs/bench{'-quick' if options.quick else ''}") / options.device
-    threads = options.threads or len(os.sched_getaffinity(0))
+    threads = options.threads or _cores()
     console = terminal()
     wanted = cells(size)
     console.print(f"{len(wanted)} cells in {folder}, {options.device}, {threads} thread(s)")
@@ -85,6 +85,13 @@ def run_bench(options: argparse.Namespace) -> int:
     console.print("\n".join(_lines(verdicts)))
     console.print(closing_line(verdicts))
     return int(any(verdict.met is False for verdict in verdicts))
+
+
+def _cores() -> int:
+    """Return the processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _lines(verdicts: Sequence[Verdict]) -> list[str]:
