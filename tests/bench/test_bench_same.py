@@ -76,6 +76,13 @@ def test_another_function_is_noticed(double):
         )
 
 
+def test_gradients_may_have_a_tolerance_of_their_own():
+    one = {"logits": torch.ones(2), "w": torch.ones(2)}
+    check_same({"one": one, "other": {**one, "w": 1.02 * one["w"]}}, 1e-3, (), 5e-2)
+    with pytest.raises(BenchError, match="logits differs by"):
+        check_same({"one": one, "other": {**one, "logits": 1.02 * one["w"]}}, 1e-3, (), 5e-2)
+
+
 def test_a_bias_without_effect_is_compared_on_the_scale_of_its_weight():
     one = {"logits": torch.ones(2), "a.op.weight": torch.ones(4), "a.op.bias": torch.tensor([1e-9])}
     other = {**one, "a.op.bias": torch.tensor([-1e-9])}

@@ -32,8 +32,9 @@ def measure_steps(settings: Settings, place: Place) -> Result:
 
     A contender that cannot be set up (no compiler, no torchdeq) is left out, with its reason.
 
-    Settings: network, changes, batch, mode, rounds, tolerance, product (matrix size or null) and
-    entries: for each name a contender, changes, and whether its gradients are the same.
+    Settings: network, changes, batch, mode, rounds, tolerances (of logits and gradients), product
+    (matrix size or null) and entries: for each name a contender, changes, and whether its gradients
+    are the same.
     """
     workers, warm, skipped = _set_up(settings, place)
     agreement = _agreement(settings, workers, place)
@@ -87,8 +88,9 @@ def _agreement(settings: Settings, workers: Mapping[str, Worker], place: Place) 
         file.unlink()
     others = [n for n, entry in settings["entries"].items() if not entry["same_gradients"]]
     # On CUDA ours multiplies in TF32, with 10 bits after the point.
-    tolerance = settings["tolerance"] * (10 if place.device == "cuda" else 1)
-    return check_same(answers, tolerance, others)
+    coarser = 10 if place.device == "cuda" else 1
+    logits, gradients = (coarser * each for each in settings["tolerances"])
+    return check_same(answers, logits, others, gradients)
 
 
 def _per_step(worker: Worker, steps: int) -> Callable[[], float]:

@@ -28,13 +28,15 @@ def check_same(
     answers: Mapping[str, Mapping[str, Tensor]],
     tolerance: float,
     other_gradients: Collection[str] = (),
+    gradient_tolerance: float | None = None,
 ) -> dict[str, dict[str, float]]:
     """Return how far each contender's logits and gradients are from the first one's.
 
     Args:
         answers: for each contender its logits and gradients by name.
-        tolerance: the largest relative difference that is allowed.
+        tolerance: the largest relative difference of the logits that is allowed.
         other_gradients: contenders whose gradients are meant to differ: a truncated one's.
+        gradient_tolerance: the same of each gradient; as for the logits if None.
 
     Raises:
         BenchError: they do not compute the same.
@@ -45,16 +47,22 @@ def check_same(
         each = gaps(answers[name], answers[first])
         if name in other_gradients or first in other_gradients:
             each = {"logits": each["logits"]}
-        worst = max(each, key=each.__getitem__)
-        if not each[worst] <= tolerance:
-            raise BenchError(
-                f'"{name}" and "{first}" do not compute the same: {worst} differs by '
-                f"{each[worst]:.1e} of its size, and {tolerance:g} is allowed"
-            )
+        _check(name, first, "logits", each["logits"], tolerance)
+        for key in each:
+            limit = tolerance if gradient_tolerance is None else gradient_tolerance
+            _check(name, first, key, each[key], limit)
         found[name] = {"logits": each.pop("logits")}
         if each:
             found[name]["gradients"] = max(each.values())
     return found
+
+
+def _check(one: str, other: str, key: str, gap: float, limit: float) -> None:
+    if not gap <= limit:
+        raise BenchError(
+            f'"{one}" and "{other}" do not compute the same: {key} differs by {gap:.1e} of its '
+            f"size, and {limit:g} is allowed"
+        )
 
 
 def _gap(one: Mapping[str, Tensor], other: Mapping[str, Tensor], key: str) -> float:
