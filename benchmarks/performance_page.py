@@ -44,8 +44,8 @@ The files are made by
   channels last, compiled whole by `torch.compile`. **deep** is ours untied: the paper's control.
 * Before anything is timed, all get the same weights and images and must give the same logits and
   gradients: to 1e-10 in float64 without compiling, and in float32 as they run: logits to 0.1 %,
-  each gradient to 5 %. Rounding decides whether a gradient passes a rectifier whose input is near zero;
-  a wrong compilation, which this found, was 100 % off.
+  each gradient to 5 %. (Rounding decides whether a gradient passes a rectifier whose input is near
+  zero; a wrong compilation, which this found, was 100 % off.)
 * Each contender has a process of its own, since what ours does to its process's memory must not
   help the others. They take turns, one running at a time, and who begins changes from round to
   round: whatever else the machine does meets all of them.
