@@ -145,6 +145,11 @@ def test_what_was_not_measured_is_said_and_is_no_miss():
     assert (compiled.met, compiled.beside) == (None, "compiled: InductorError: no compiler")
 
 
+def test_only_the_targets_of_chosen_groups_are_judged():
+    assert {v.number for v in judge(everything(), None, ["memory", "compile", "start"])} == {3, 4}
+    assert judge(everything(), None, ["start"]) == []
+
+
 def test_nothing_to_compile_is_no_figure():
     results = everything()
     results["compile"]["result"]["seconds"]["ours"] = {"2": [0.01], "64": [0.09]}

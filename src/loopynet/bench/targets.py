@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +19,8 @@ FLOPS_PER_MULTIPLY_ADD = 2
 PASSES = 3
 """A training step is a forward pass, and two of its size back: by the input and by the weights."""
 FLAT = 1.01
+TARGETS = {"steps": 1, "truncated": 2, "memory": 3, "linear": 4, "compile": 4}
+"""The numbers of the targets that a group of cells decides."""
 SEEDS = 3
 
 
@@ -80,19 +82,24 @@ class Verdict:
         return f"{value:.5f}".rstrip("0") if 0.99 <= value < 1 else f"{value:.2f}"
 
 
-def judge(results: Results, accuracy: AccuracyLoss | None) -> list[Verdict]:
-    """Return a verdict for every target that these results can be asked for.
+def judge(
+    results: Results, accuracy: AccuracyLoss | None, groups: Collection[str] = ()
+) -> list[Verdict]:
+    """Return a verdict for every target.
 
     Args:
         results: by the names of their cells.
         accuracy: of the truncated gradient, if it was measured.
+        groups: of cells, whose targets are judged alone; all targets if empty.
     """
-    return [
+    numbers = {TARGETS[group] for group in groups if group in TARGETS}
+    verdicts = [
         *_steps(results),
         *_truncated(results, accuracy),
         *_memory(results),
         *_growth(results),
     ]
+    return [v for v in verdicts if not groups or v.number in numbers]
 
 
 def closing_line(verdicts: Sequence[Verdict]) -> str:

@@ -81,7 +81,7 @@ def run_bench(options: argparse.Namespace) -> int:
         wanted, folder, options.device, threads,
         again=options.quick, note=options.note, say=console.print,
     )  # fmt: skip
-    verdicts = judge(results, accuracy_loss())
+    verdicts = judge(results, accuracy_loss(), options.only)
     console.print("\n".join(_lines(verdicts)))
     console.print(closing_line(verdicts))
     return int(any(verdict.met is False for verdict in verdicts))
