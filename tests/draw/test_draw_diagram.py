@@ -149,4 +149,4 @@ def times(graph, section, runs):
     """Return the unrolls of runs; those of the head are the ones that are read."""
     if section != "head":
         return runs
-    return range(1 if graph.readout == "each" else graph.steps, graph.steps + 1)
+    return graph.readout_times  # with absent signals there are no logits before all layers ran
