@@ -149,4 +149,4 @@ def times(graph, section, runs):
     """Return the unrolls of runs; those of the head are the ones that are read."""
     if section != "head":
         return runs
-    return graph.readout_times  # with absent signals there are no logits before all layers ran
+    return graph.readout_times  # with absent signals the first unrolls have no logits

@@ -174,5 +174,7 @@ RESERVED = frozenset({
     "state_dict", "to", "to_empty", "train", "training", "type", "update", "values", "xpu",
     "zero_grad",
 })  # fmt: skip
-"""Names that PyTorch's modules use for themselves (`smart_apply` once transformers is imported), and
-`input` and `output`."""
+"""Names that PyTorch's modules use for themselves, and `input` and `output`.
+
+Once transformers is imported, `smart_apply` is one of them.
+"""
