@@ -12,33 +12,14 @@ from hypothesis import strategies as st
 
 from loopynet import Each, Last, LoopyNet, LoopyNetWarning, NetworkSpec, SpecError, load_spec
 from loopynet.errors import LoopyNetError
+from reference.examples import TWO_LOOPS
 from reference.strategies import documents, tiny
 from reference.values import assert_all_close, assert_close, random_input, random_net, weighed
-
-EXAMPLE = """
-name: example
-input: {shape: [3, 6, 6]}
-layers:
-  stem: {type: conv2d, filters: 4, activation: relu}
-  conv_1: {type: conv2d, filters: 4, activation: relu}
-  pool: {type: pool2d}
-  conv_2: {type: conv2d, filters: 4, activation: relu}
-  fc: {type: dense, units: 3}
-  way: {type: conv2d, filters: 2, activation: tanh}
-main: [stem, conv_1, pool, conv_2, fc]
-loops:
-  back: {from: conv_2, to: conv_1, through: [way], fit: project, merge: gate}
-  far: {from: conv_2, to: pool, delay: 2, fit: resize, merge: concat}
-skips:
-  over: {from: stem, to: conv_2, fit: project}
-unroll: {steps: 3}
-norm: {type: batch, over_time: per_step}
-"""
 
 
 @pytest.fixture
 def net() -> LoopyNet:
-    return random_net(tiny(EXAMPLE)).eval()
+    return random_net(tiny(TWO_LOOPS)).eval()
 
 
 @pytest.fixture
@@ -103,7 +84,7 @@ def test_readouts(net, x):
     for t in (1, 2, 3):
         assert torch.equal(net(x, unrolls=t), each[t - 1])
     assert (each[0] - each[2]).abs().max() > 1e-3
-    by_spec = LoopyNet(tiny(EXAMPLE, readout="each")).double().eval()
+    by_spec = LoopyNet(tiny(TWO_LOOPS, readout="each")).double().eval()
     by_spec.load_state_dict(net.state_dict())  # the head has no norm, so the numbers are the same
     assert torch.equal(by_spec(x), each)
     assert torch.equal(by_spec(x, readout=Last()), each[-1])
@@ -139,7 +120,7 @@ def test_more_unrolls_than_trained_warn_once(net, x):
 
 @pytest.mark.parametrize("norm", ["none", "batch", "group"])
 def test_more_unrolls_are_fine_if_all_share_their_numbers(norm, x):
-    net = random_net(tiny(EXAMPLE, norm={"type": norm, "over_time": "shared"})).eval()
+    net = random_net(tiny(TWO_LOOPS, norm={"type": norm, "over_time": "shared"})).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert net(x, unrolls=5, readout=Each()).shape == (5, 3, 3)
@@ -147,7 +128,7 @@ def test_more_unrolls_are_fine_if_all_share_their_numbers(norm, x):
 
 def test_passes_beyond_the_trained_use_the_last_numbers(net, x):
     """As a network trained on more unrolls, whose later norms are copies of the last."""
-    longer = LoopyNet(tiny(EXAMPLE, unroll={"steps": 5})).double().eval()
+    longer = LoopyNet(tiny(TWO_LOOPS, unroll={"steps": 5})).double().eval()
     values = {}
     for key, like in longer.state_dict().items():
         value = net.state_dict()[key]
@@ -186,13 +167,13 @@ def test_untied_networks_cannot_run_more_unrolls(net, x):
     "change", [{"unroll": {"steps": 1}}, {"loops": {}, "unroll": {"steps": 3}}]
 )
 def test_networks_without_loops_run_once(change, x):
-    spec = tiny(EXAMPLE).model_dump(by_alias=True, exclude_unset=True)
+    spec = tiny(TWO_LOOPS).model_dump(by_alias=True, exclude_unset=True)
     layers = {
         name: {"type": layer.type, **spec["layers"][name]}
-        for name, layer in tiny(EXAMPLE).layers.items()
+        for name, layer in tiny(TWO_LOOPS).layers.items()
         if "loops" not in change or name != "way"
     }
-    net = random_net(tiny(EXAMPLE, layers=layers, **change)).eval()
+    net = random_net(tiny(TWO_LOOPS, layers=layers, **change)).eval()
     assert not [key for key in net.state_dict() if "way" in key or "back" in key]
     assert torch.equal(net(x), net(x, unrolls=1))
     with pytest.raises(LoopyNetError, match="without loops"):
@@ -201,7 +182,7 @@ def test_networks_without_loops_run_once(change, x):
 
 def test_an_impossible_description_is_a_spec_error():
     with pytest.raises(SpecError) as caught:
-        LoopyNet(tiny(EXAMPLE, skips={"over": {"from": "fc", "to": "stem"}}))
+        LoopyNet(tiny(TWO_LOOPS, skips={"over": {"from": "fc", "to": "stem"}}))
     assert caught.value.path == ("skips", "over")
 
 
@@ -319,7 +300,7 @@ def test_every_parameter_gets_a_gradient(document, tied):
 
 def test_training_lowers_the_loss():
     torch.manual_seed(0)
-    net = LoopyNet(tiny(EXAMPLE)).double().train()
+    net = LoopyNet(tiny(TWO_LOOPS)).double().train()
     x, labels = random_input(net, 12), torch.arange(12) % 3
     optimizer = torch.optim.Adam(net.parameters(), 0.02)
     losses = []
@@ -374,7 +355,7 @@ NOTHING = {"unrolls": None, "readout": None, "record": None}
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_fx_traces_it_into_an_unrolled_graph(norm, x):
-    net = random_net(tiny(EXAMPLE, norm={"type": norm, "over_time": "per_step"})).eval()
+    net = random_net(tiny(TWO_LOOPS, norm={"type": norm, "over_time": "per_step"})).eval()
     traced = torch.fx.symbolic_trace(net)
     assert_close(traced(x), net(x), "logits", 1e-12)
     calls = [
@@ -388,7 +369,7 @@ def test_fx_traces_it_into_an_unrolled_graph(norm, x):
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("norm", NORMS)
 def test_export(norm, tied, x):
-    net = random_net(tiny(EXAMPLE, norm={"type": norm, "over_time": "per_step"})).eval()
+    net = random_net(tiny(TWO_LOOPS, norm={"type": norm, "over_time": "per_step"})).eval()
     net = net if tied else net.untie()
     program = torch.export.export(net, (x,), dynamic_shapes=({0: torch.export.Dim("n", min=2)},))
     module = program.module()
@@ -414,8 +395,8 @@ def test_compile(net, x, training):
 
 def test_from_yaml(tmp_path):
     file = tmp_path / "example.yaml"
-    file.write_text(EXAMPLE)
-    assert LoopyNet.from_yaml(file).spec == LoopyNet.from_yaml(str(file)).spec == tiny(EXAMPLE)
+    file.write_text(TWO_LOOPS)
+    assert LoopyNet.from_yaml(file).spec == LoopyNet.from_yaml(str(file)).spec == tiny(TWO_LOOPS)
     assert LoopyNet.from_yaml("cifar10-loopy").spec == load_spec("cifar10-loopy")
     with pytest.raises(SpecError, match='Did you mean "cifar10-loopy"'):
         LoopyNet.from_yaml("cifar10-lopy")
@@ -424,7 +405,7 @@ def test_from_yaml(tmp_path):
 def test_the_seed_decides_the_weights():
     def built(seed):
         torch.manual_seed(seed)
-        return LoopyNet(tiny(EXAMPLE)).state_dict()
+        return LoopyNet(tiny(TWO_LOOPS)).state_dict()
 
     assert_all_close(built(3), built(3), 0.0)
     assert (built(3)["layers.stem.op.weight"] != built(4)["layers.stem.op.weight"]).all()

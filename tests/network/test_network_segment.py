@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import os
 import pickle
-import shutil
 
 import pytest
 import torch
@@ -15,11 +13,9 @@ from torch._dynamo.utils import counters
 from loopynet import LoopyNet, Recompute, Truncated, parse_spec
 from loopynet.modules.gradient import Gradient
 from loopynet.network.segment import split_chain
+from loopynet.training.speed import has_compiler
 
-needs_compiler = pytest.mark.skipif(
-    not any(shutil.which(n) for n in (os.environ.get("CXX") or "g++", "clang++")),
-    reason="no C++ compiler",
-)
+needs_compiler = pytest.mark.skipif(not has_compiler(), reason="no C++ compiler")
 
 SPEC = """
 input: {shape: [2, 6, 6]}

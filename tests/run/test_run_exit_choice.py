@@ -3,23 +3,9 @@
 import pytest
 import torch
 
-from loopynet import Confident, LoopyNet
-from loopynet.data import Images, Preprocessing
+from loopynet import Confident
 from loopynet.run import ExitTimes, choose_exit, evaluate_exit, exit_point, time_exit, unroll_logits
 from loopynet.run.exit_choice import THRESHOLDS
-from loopynet.spec import DataSpec
-from reference.strategies import tiny
-
-EXAMPLE = """
-input: {shape: [1, 6, 6]}
-layers:
-  conv: {type: conv2d, filters: 4, activation: relu}
-  fc: {type: dense, units: 3}
-main: [conv, fc]
-loops:
-  back: {from: conv, to: conv, fit: project}
-unroll: {steps: 4}
-"""
 
 
 def logits(probability):
@@ -78,15 +64,6 @@ def test_the_chosen_threshold_is_the_best_of_all_that_were_tried():
         if sum(right) / 400 >= full - 0.02:
             kept.append(sum(unrolls) / 400)
     assert found.mean_unrolls == pytest.approx(min([*kept, 4]))
-
-
-@pytest.fixture
-def parts():
-    torch.manual_seed(0)
-    net = LoopyNet(tiny(EXAMPLE)).eval()
-    pixels = torch.randint(0, 256, (300, 1, 6, 6), dtype=torch.uint8)
-    images = Images(pixels, torch.randint(0, 3, (300,)))
-    return net, images, Preprocessing.fit(pixels, DataSpec())
 
 
 def test_a_point_is_what_a_run_of_its_rule_gives(parts):

@@ -3,33 +3,11 @@
 import pytest
 import torch
 
-from loopynet import Agreed, Confident, Converged, DataError, LoopyNet
-from loopynet.data import Images, Preprocessing
+from loopynet import Agreed, Confident, Converged, DataError
+from loopynet.data import Images
 from loopynet.errors import LoopyNetError
 from loopynet.run import best_exit, evaluate_exit, exit_curve, parse_rule, show_rule
 from loopynet.run.exits import Exit, exit_times
-from loopynet.spec import DataSpec
-from reference.strategies import tiny
-
-EXAMPLE = """
-input: {shape: [1, 6, 6]}
-layers:
-  conv: {type: conv2d, filters: 4, activation: relu}
-  fc: {type: dense, units: 3}
-main: [conv, fc]
-loops:
-  back: {from: conv, to: conv, fit: project}
-unroll: {steps: 4}
-"""
-
-
-@pytest.fixture
-def parts():
-    torch.manual_seed(0)
-    net = LoopyNet(tiny(EXAMPLE)).eval()
-    pixels = torch.randint(0, 256, (300, 1, 6, 6), dtype=torch.uint8)
-    images = Images(pixels, torch.randint(0, 3, (300,)))
-    return net, images, Preprocessing.fit(pixels, DataSpec())
 
 
 def test_the_curve_is_what_the_runs_give(parts):

@@ -21,7 +21,7 @@ def _decide(spec: NetworkSpec, device: torch.device = CPU, images: int = 20_000)
 
 
 def test_a_short_run_is_not_compiled_and_a_long_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loopynet.training.speed._has_compiler", lambda: True)
+    monkeypatch.setattr("loopynet.training.speed.has_compiler", lambda: True)
     short = _decide(small_spec(), images=1000)["compile"]
     assert short.value is False
     assert "does not pay" in short.reason

@@ -8,7 +8,7 @@ from small_runs import small_spec
 from loopynet import LoopyNet, RunError, SpecError, to_yaml
 from loopynet.run import RunFolder
 from loopynet.training import resume, train
-from loopynet.training.speed import _has_compiler
+from loopynet.training.speed import has_compiler
 
 
 def weights(run):
@@ -106,7 +106,7 @@ def test_a_run_with_bounded_weights_is_resumed_exactly(tmp_path):
     assert same(weights(whole), weights(resume(stopped.run).run))
 
 
-@pytest.mark.skipif(not _has_compiler(), reason="no C++ compiler")
+@pytest.mark.skipif(not has_compiler(), reason="no C++ compiler")
 def test_a_compiled_run_is_recorded_and_continued_to_the_same_bits(tmp_path):
     spec = small_spec("training.epochs=2", "training.speed.compile=true")
     whole = train(spec, str(tmp_path / "whole")).run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import lightning
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
@@ -10,10 +9,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from loopynet.errors import DataError
 from loopynet.network import LoopyNet
 from loopynet.spec import NetworkSpec
-from loopynet.training.callbacks import SeedEpochs, VaryUnrolls
 from loopynet.training.checks import check_device, check_smallest_batch, check_without_validation
 from loopynet.training.module import LoopyModule
-from loopynet.training.train import PRECISIONS, _quiet
+from loopynet.training.trainer import build_trainer, quiet
 
 
 def fit_network(spec: NetworkSpec, x: Tensor, labels: Tensor, seed: int) -> LoopyNet:
@@ -43,26 +41,7 @@ def fit_network(spec: NetworkSpec, x: Tensor, labels: Tensor, seed: int) -> Loop
             )
         check_smallest_batch(net.graph, options, len(x))
         batches = DataLoader(TensorDataset(x, labels), options.batch_size, shuffle=True)
-        with _quiet():
-            _trainer(spec, seed).fit(LoopyModule(net), batches)
+        trainer = build_trainer(net, seed, enable_checkpointing=False)
+        with quiet():
+            trainer.fit(LoopyModule(net), batches)
     return net.cpu().eval()
-
-
-def _trainer(spec: NetworkSpec, seed: int) -> lightning.Trainer:
-    """Return a trainer that leaves no files and prints nothing."""
-    options = spec.training
-    callbacks: list[lightning.Callback] = [SeedEpochs(seed)]
-    if options.unrolls.name != "fixed":
-        callbacks.append(VaryUnrolls(spec))
-    return lightning.Trainer(
-        accelerator="gpu" if options.device == "cuda" else options.device,
-        devices=1,
-        precision=PRECISIONS[options.precision],  # type: ignore[arg-type]
-        max_epochs=options.epochs,
-        callbacks=callbacks,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )

@@ -36,13 +36,7 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, t: int) -> Tensor:
         """Return the output at unroll t (from 1) for an input [N, *input_shape]."""
-        if self.op is not None:
-            x = self.op(x)
-        if self.norm is not None:
-            x = self.norm(x, self.norm_set(t))
-        if self.activation is not None:
-            x = self.activation(x)
-        return x
+        return self.apply_rows(x, self.rows(t))
 
     def rows(self, t: int) -> tuple[Tensor, ...]:
         """Return the numbers of its norm at unroll t; none without a norm."""
@@ -53,7 +47,7 @@ class Layer(nn.Module):
         if self.op is not None:
             x = self.op(x)
         if self.norm is not None:
-            x = self.norm.normalize(x, rows)
+            x = self.norm(x, rows)
         return self.activation(x) if activate and self.activation is not None else x
 
     def norm_set(self, t: int) -> int:

@@ -56,11 +56,13 @@ class VaryUnrolls(lightning.Callback):
 
     Args:
         spec: the network's description.
+        seed: that of the training section if None.
     """
 
-    def __init__(self, spec: NetworkSpec) -> None:
+    def __init__(self, spec: NetworkSpec, seed: int | None = None) -> None:
         self.count = unrollings.call(spec.training.unrolls)
-        self.steps, self.seed = spec.unroll.steps, spec.training.seed
+        self.steps = spec.unroll.steps
+        self.seed = spec.training.seed if seed is None else seed
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, module: lightning.LightningModule, *_: object

@@ -13,9 +13,9 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from loopynet.network import LoopyNet
 from loopynet.network.loss import loss_over_time
-from loopynet.parts.optimizers import optimizers, schedules
+from loopynet.parts.optimizers import schedules
 from loopynet.spec import TrainingSpec
-from loopynet.training.speed import fuse
+from loopynet.training.speed import build_optimizer
 
 
 class LoopyModule(lightning.LightningModule):
@@ -84,11 +84,8 @@ class LoopyModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the spec's optimizer and learning-rate schedule."""
-        options = self.options
-        optimizer = optimizers.call(options.optimizer, self.net.parameters(), options.learning_rate)
-        if self.fused:
-            fuse(optimizer)
-        schedule = build_schedule(options, optimizer)
+        optimizer = build_optimizer(self.net, self.fused)
+        schedule = build_schedule(self.options, optimizer)
         if schedule is None:
             return {"optimizer": optimizer}
         return {

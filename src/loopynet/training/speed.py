@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from loopynet.graph import Graph, costs
 from loopynet.network import LoopyNet
+from loopynet.parts.optimizers import optimizers
 from loopynet.spec import NetworkSpec
 from loopynet.training.allocator import keep_freed_memory, keeps_memory
 
@@ -80,7 +81,7 @@ def prepare(net: LoopyNet, speed: Speed) -> None:
     """Make a network and this process ready to train as decided.
 
     The layout of the weights, compiled layers, the C library's memory and float32 products; the
-    optimizer is made ready by `fuse`.
+    optimizer is made by `build_optimizer`.
     """
     if speed["layout"].value == "channels_last":
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -90,6 +91,17 @@ def prepare(net: LoopyNet, speed: Speed) -> None:
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.allow_tf32 = True
     net.compile_layers(bool(speed["compile"].value))
+
+
+def build_optimizer(net: LoopyNet, fused: bool) -> Optimizer:
+    """Return the optimizer of a network's training section, fused if it can be and shall be."""
+    options = net.spec.training
+    optimizer: Optimizer = optimizers.call(
+        options.optimizer, net.parameters(), options.learning_rate
+    )
+    if fused:
+        fuse(optimizer)
+    return optimizer
 
 
 def fuse(optimizer: Optimizer) -> None:
@@ -130,7 +142,7 @@ def _compile(seconds: float, step: float, kind: str) -> Decision:
         return Decision(False, "a step is so small that calling compiled layers would not pay")
     if kind == "mps":
         return Decision(False, "not tried on this kind of device")
-    if kind == "cpu" and not _has_compiler():
+    if kind == "cpu" and not has_compiler():
         return Decision(False, "no C++ compiler was found (g++ or clang++, or CXX)")
     return Decision(True, f"a run of about {seconds:.0f} s pays compiling back")
 
@@ -147,6 +159,7 @@ def _keep_memory(kind: str) -> Decision:
     return Decision(True, "glibc would return large tensors to the system at every step")
 
 
-def _has_compiler() -> bool:
+def has_compiler() -> bool:
+    """Say whether there is a C++ compiler, which compiling for a CPU needs."""
     names = [os.environ.get("CXX", ""), "g++", "clang++"]
     return any(name and shutil.which(name) for name in names)

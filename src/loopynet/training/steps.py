@@ -12,8 +12,7 @@ from torch.optim import Optimizer
 from loopynet.graph import Graph
 from loopynet.network import LoopyNet
 from loopynet.network.loss import loss_over_time
-from loopynet.parts.optimizers import optimizers
-from loopynet.training.speed import decide, fuse, prepare
+from loopynet.training.speed import build_optimizer, decide, prepare
 
 
 def random_batch(graph: Graph, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -32,15 +31,9 @@ def make_fast(net: LoopyNet, device: torch.device, images: int) -> Optimizer:
         device: where it is trained.
         images: how many there are to train on; a long run is compiled.
     """
-    options = net.spec.training
     speed = decide(net.spec, net.graph, device, images)
     prepare(net, speed)
-    optimizer: Optimizer = optimizers.call(
-        options.optimizer, net.parameters(), options.learning_rate
-    )
-    if speed["fused_optimizer"].value:
-        fuse(optimizer)
-    return optimizer
+    return build_optimizer(net, bool(speed["fused_optimizer"].value))
 
 
 def training_step(

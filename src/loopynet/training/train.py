@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +18,7 @@ from loopynet.network import LoopyNet
 from loopynet.network.weights import load_weights
 from loopynet.run import Evaluation, RunFolder, evaluate, evaluation_batches
 from loopynet.spec import NetworkSpec
-from loopynet.training.callbacks import EpochTable, KeepBest, SeedEpochs, VaryUnrolls
+from loopynet.training.callbacks import EpochTable, KeepBest
 from loopynet.training.checks import (
     check_augmentation,
     check_checkpoint,
@@ -34,12 +31,11 @@ from loopynet.training.memory import PeakMemory
 from loopynet.training.module import LoopyModule
 from loopynet.training.progress import ProgressBar
 from loopynet.training.speed import Speed, decide, plain, prepare
+from loopynet.training.trainer import build_trainer, quiet
 
 PARTS = ("train", "validation", "test")
 SCORED = 10_000
 """The most training images that are scored when training is over: more would take long."""
-
-PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 
 
 @dataclass(frozen=True)
@@ -134,7 +130,7 @@ def _fit(
     run.write_tensors("preprocessing.safetensors", data.preprocessing.to_tensors())
     run.write_json("data.json", {"class_names": data.class_names, "provenance": data.provenance})
     table = EpochTable(run, say)
-    with _quiet():
+    with quiet():
         trainer = _trainer(net, data, run, table, progress=progress)
         device = trainer.strategy.root_device
         speed = decide(net.spec, net.graph, device, len(data.train))
@@ -214,9 +210,7 @@ def _trainer(
 ) -> lightning.Trainer:
     options = net.spec.training
     folder = run.checkpoint.parent
-    callbacks: list[lightning.Callback] = [SeedEpochs(options.seed), table]
-    if options.unrolls.name != "fixed" and net.graph.loops:
-        callbacks.append(VaryUnrolls(net.spec))
+    callbacks: list[lightning.Callback] = [table]
     if len(data.validation):
         callbacks.append(KeepBest(run, net))
     if options.early_stopping is not None:
@@ -235,33 +229,6 @@ def _trainer(
     )
     if progress is not None:
         callbacks.append(ProgressBar(progress))
-    return lightning.Trainer(
-        accelerator="gpu" if options.device == "cuda" else options.device,
-        devices=1,
-        precision=PRECISIONS[options.precision],  # type: ignore[arg-type]
-        max_epochs=options.epochs,
-        callbacks=callbacks,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        deterministic="warn",
-        default_root_dir=run.path,
+    return build_trainer(
+        net, options.seed, callbacks, deterministic="warn", default_root_dir=run.path
     )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Lightning's advice off the terminal: about hardware, data workers and log folders."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")
-            warnings.filterwarnings("ignore", category=UserWarning, message=".*dataloader.*")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
