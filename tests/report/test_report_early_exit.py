@@ -17,24 +17,14 @@ from loopynet.report.early_exit import (
 )
 from loopynet.run import choose_exit, evaluate, evaluate_exit, unroll_logits
 from loopynet.spec import DataSpec
+from reference.examples import ONE_LAYER
 from reference.strategies import tiny
-
-EXAMPLE = """
-input: {shape: [1, 6, 6]}
-layers:
-  conv: {type: conv2d, filters: 4, activation: relu}
-  fc: {type: dense, units: 3}
-main: [conv, fc]
-loops:
-  back: {from: conv, to: conv, fit: project}
-unroll: {steps: 4}
-"""
 
 
 @pytest.fixture(scope="module")
 def parts():
     torch.manual_seed(0)
-    net = LoopyNet(tiny(EXAMPLE)).eval()
+    net = LoopyNet(tiny(ONE_LAYER)).eval()
     pixels = torch.randint(0, 256, (700, 1, 6, 6), dtype=torch.uint8)
     preprocessing = Preprocessing.fit(pixels, DataSpec())
     with torch.no_grad():

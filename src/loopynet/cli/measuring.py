@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loopynet.cli.arguments import add_split, positive
+from loopynet.cli.arguments import add_split, add_unrolls, positive
 from loopynet.cli.terminal import terminal
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--images", type=positive, default=1000, metavar="N", help="how many; default 1000"
     )
     add_split(parser)
-    parser.add_argument(
-        "--unrolls", type=positive, metavar="K", help="unrolls to run; default as trained"
-    )
+    add_unrolls(parser)
     parser.add_argument(
         "--beside", metavar="RUN", help="another run, the gradients of which are measured too"
     )
