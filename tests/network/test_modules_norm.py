@@ -37,7 +37,7 @@ def test_batch_norm_is_one_batch_norm_for_each_unroll(affine, statistics, shape,
             one.running_mean.copy_(running[s][0])
             one.running_var.copy_(running[s][1])
         x = torch.randn(shape, dtype=torch.float64)
-        assert torch.allclose(norm(x, norm.rows(t)), one(x), atol=1e-12)
+        assert torch.allclose(norm(x, t), one(x), atol=1e-12)
         running[s] = (one.running_mean.clone(), one.running_var.clone())
         for row in range(statistics):
             assert torch.allclose(norm.running_mean[row], running[row][0], atol=1e-12)
@@ -47,7 +47,7 @@ def test_batch_norm_is_one_batch_norm_for_each_unroll(affine, statistics, shape,
 def test_evaluation_leaves_the_statistics_alone():
     norm = BatchNormOverTime(6, 2, 2).eval()
     before = copy.deepcopy(norm.state_dict())
-    norm(torch.randn(4, 6), norm.rows(1))
+    norm(torch.randn(4, 6), 1)
     assert all(torch.equal(value, before[key]) for key, value in norm.state_dict().items())
 
 
@@ -64,13 +64,13 @@ def test_group_norm_is_one_group_norm_for_each_unroll(affine, groups, shape):
             one.bias.copy_(norm.bias[min(t, affine) - 1])
         x = torch.randn(shape, dtype=torch.float64)
         for training in (True, False):
-            assert torch.allclose(norm.train(training)(x, norm.rows(t)), one(x), atol=1e-12)
+            assert torch.allclose(norm.train(training)(x, t), one(x), atol=1e-12)
 
 
 def test_new_norms_change_nothing_but_scale_and_shift():
     x = torch.randn(64, 6)
     for norm in (BatchNormOverTime(6, 2, 2), GroupNormOverTime(6, 1, 2)):
-        y = norm(x, norm.rows(2))
+        y = norm(x, 2)
         over = 0 if isinstance(norm, BatchNormOverTime) else 1
         assert torch.allclose(y.mean(over), torch.zeros_like(y.mean(over)), atol=1e-5)
         assert torch.allclose(y.std(over, correction=0), torch.ones_like(y.mean(over)), atol=1e-3)

@@ -38,6 +38,10 @@ class BatchNormOverTime(nn.Module):
         self.register_buffer("running_mean", torch.zeros(statistics_steps, channels))
         self.register_buffer("running_var", torch.ones(statistics_steps, channels))
 
+    def forward(self, x: Tensor, t: int) -> Tensor:
+        """Return x normalized as unroll t (from 1) is; training updates its statistics."""
+        return self.normalize(x, self.rows(t))
+
     def rows(self, t: int) -> tuple[Tensor, ...]:
         """Return running mean and variance, scale and shift of unroll t, each [C]."""
         affine = min(t, self.affine_steps) - 1
@@ -45,8 +49,8 @@ class BatchNormOverTime(nn.Module):
         moments = self.running_mean[statistics], self.running_var[statistics]
         return (*moments, self.weight[affine], self.bias[affine])
 
-    def forward(self, x: Tensor, rows: tuple[Tensor, ...]) -> Tensor:
-        """Return x normalized with the rows of an unroll; training updates the first two."""
+    def normalize(self, x: Tensor, rows: tuple[Tensor, ...]) -> Tensor:
+        """Return x normalized with the rows of some unroll; training updates the first two."""
         mean, var, weight, bias = rows
         return functional.batch_norm(
             x, mean, var, weight, bias, self.training, self.momentum, self.eps
@@ -72,12 +76,16 @@ class GroupNormOverTime(nn.Module):
         self.weight = nn.Parameter(torch.ones(affine_steps, channels))
         self.bias = nn.Parameter(torch.zeros(affine_steps, channels))
 
+    def forward(self, x: Tensor, t: int) -> Tensor:
+        """Return x normalized over each group of channels, with the affine set of unroll t."""
+        return self.normalize(x, self.rows(t))
+
     def rows(self, t: int) -> tuple[Tensor, ...]:
         """Return scale and shift of unroll t, each [C]."""
         affine = min(t, self.affine_steps) - 1
         return self.weight[affine], self.bias[affine]
 
-    def forward(self, x: Tensor, rows: tuple[Tensor, ...]) -> Tensor:
-        """Return x normalized over each group of channels, with the rows of an unroll."""
+    def normalize(self, x: Tensor, rows: tuple[Tensor, ...]) -> Tensor:
+        """Return x normalized over each group of channels, with the rows of some unroll."""
         weight, bias = rows
         return functional.group_norm(x, self.groups, weight, bias, self.eps)
