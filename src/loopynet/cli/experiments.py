@@ -51,7 +51,11 @@ def add_reproduce_arguments(parser: argparse.ArgumentParser) -> None:
                         help=", ".join(EXPERIMENTS))  # fmt: skip
     size = parser.add_mutually_exclusive_group()
     size.add_argument(
-        "--full", action="store_false", dest="quick", help="as published; the default"
+        "--full",
+        action="store_false",
+        dest="quick",
+        default=False,  # argparse takes it from the first of two options with one name
+        help="as published; the default",
     )
     size.add_argument(
         "--quick", action="store_true", help="fewer images and epochs: minutes, not hours"
