@@ -35,6 +35,8 @@ def join(merge: str, x: Tensor, f: Tensor, tensors: dict[str, Tensor]) -> Tensor
         return torch.maximum(x, f)
     if merge == "concat":
         return torch.cat([x, f], dim=1)
+    if merge == "replace":
+        return f
     if merge == "modulate":
         return x + x * f
     if merge == "gain":

@@ -450,6 +450,7 @@ JOINS = {
     "mean": lambda x, f: 0.5 * x + 0.5 * f,
     "max": torch.maximum,
     "concat": lambda x, f: torch.cat((x, f), 1),
+    "replace": lambda x, f: f,
     "modulate": lambda x, f: x * (1 + f),
     "gain": lambda x, f: x + x * torch.tanh(f),
 }

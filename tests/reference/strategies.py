@@ -16,6 +16,7 @@ from loopynet.spec.read import parse_spec
 Document = dict[str, Any]
 
 MERGES = ("sum", "mul", "mean", "max", "concat", "modulate", "gain", "gate")
+"""All but replace, under which layers may get no gradient."""
 ACTIVATIONS = (
     "linear",
     "relu",

@@ -101,6 +101,12 @@ def max_(x: Tensor, signal: Tensor) -> Tensor:
     return x.maximum(signal)
 
 
+@merge("replace", gain=1.0)
+def replace(x: Tensor, signal: Tensor) -> Tensor:
+    """f instead of x: a state that only the first unroll takes from below."""
+    return signal
+
+
 @merge("modulate")
 def modulate(x: Tensor, signal: Tensor) -> Tensor:
     """x + x * f: the signal raises what is there and cannot make what is not."""
