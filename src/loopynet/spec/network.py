@@ -147,15 +147,6 @@ class NetworkSpec(SpecModel):
             one_each = f"{logits}, one for each unroll from {first} on" if first > 1 else "one each"
             text = f"{text}; write {one_each}, not all zero"
             raise located_errors({("loss", "steps"): text})
-        first = first_readout(self)
-        logits = self.unroll.steps - first + 1  # below 1 the graph refuses the number of steps
-        if isinstance(steps, tuple) and logits > 0 and (len(steps) != logits or sum(steps) == 0):
-            text = f"has {len(steps)} weights for unroll.steps {self.unroll.steps}"
-            since = f", of which the first {first - 1} give no logits yet" if first > 1 else ""
-            text = f"{text}{since}; write one each, not all zero"
-            if first > 1:
-                text = text.replace("one each", f"{logits}, one for each logits")
-            raise located_errors({("loss", "steps"): text})
         return self
 
 
