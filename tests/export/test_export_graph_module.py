@@ -92,7 +92,7 @@ def test_a_damped_loop_with_bounded_weights() -> None:
 def test_in_training_mode_it_moves_the_same_statistics() -> None:
     net = small_net().train()
     net.compile_layers()  # what is compiled for training is traced as it is written
-    other = copy.deepcopy(net).compile_layers(False)
+    other = copy.deepcopy(net).compile_layers("nothing")
     x = random_input(net)
     logits, wanted = to_fx(net)(x), other(x)
     logits.square().sum().backward()

@@ -101,6 +101,20 @@ def test_untied_copies_and_any_number_of_unrolls_share_what_is_compiled() -> Non
 
 
 @needs_compiler
+@pytest.mark.parametrize("readout", ["last", "each"])
+def test_all_unrolls_compiled_as_one_give_the_same_step(readout: str) -> None:
+    plain, compiled = _net(), _net().compile_layers("whole")
+    before = counters["stats"]["unique_graphs"]
+    for batch in (_batch(), _batch(4)):
+        wanted = _step(plain, batch, readout=readout)
+        _assert_equal(_step(compiled, batch, readout=readout), wanted)
+    assert counters["stats"]["unique_graphs"] == before + 2
+    compiled.eval()(_batch())
+    compiled.train()(_batch(), gradient=Recompute())
+    assert counters["stats"]["unique_graphs"] == before + 2
+
+
+@needs_compiler
 def test_copies_stay_compiled_and_evaluation_and_tracing_are_not() -> None:
     net = pickle.loads(pickle.dumps(copy.deepcopy(_net().compile_layers())))
     before = counters["stats"]["unique_graphs"]
@@ -110,7 +124,7 @@ def test_copies_stay_compiled_and_evaluation_and_tracing_are_not() -> None:
     net.train()(_batch())
     assert counters["stats"]["unique_graphs"] > before
     before = counters["stats"]["unique_graphs"]
-    net.compile_layers(False)(_batch(4))
+    net.compile_layers("nothing")(_batch(4))
     assert counters["stats"]["unique_graphs"] == before
 
 

@@ -25,13 +25,21 @@ def test_a_short_run_is_not_compiled_and_a_long_one_is(monkeypatch: pytest.Monke
     short = _decide(small_spec(), images=1000)["compile"]
     assert short.value is False
     assert "does not pay" in short.reason
-    assert _decide(load_spec("cifar10-loopy"))["compile"].value is True
+    assert _decide(load_spec("cifar10-loopy"))["compile"].value == "layers"
 
 
-def test_small_steps_are_not_compiled() -> None:
-    choice = _decide(load_spec("cifar10-loopy", ("training.batch_size=5",)))["compile"]
-    assert choice.value is False
-    assert "step is so small" in choice.reason
+@pytest.mark.parametrize(
+    ("change", "value"),
+    [("unroll.steps=3", "whole"), ("unroll.steps=8", False),
+     ("training.gradient={type: truncated, steps: 1}", False)],
+)  # fmt: skip
+def test_small_steps_are_compiled_whole_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch, change: str, value: bool | str
+) -> None:
+    monkeypatch.setattr("loopynet.training.speed.has_compiler", lambda: True)
+    choice = _decide(load_spec("cifar10-loopy", ("training.batch_size=1", change)))["compile"]
+    assert choice.value == value
+    assert "small" in choice.reason
 
 
 def test_without_a_compiler_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:

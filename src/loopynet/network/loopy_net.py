@@ -15,7 +15,7 @@ from loopynet.errors import LoopyNetError
 from loopynet.graph import Edge, Graph, build_graph, check_memory
 from loopynet.graph.nodes import INPUT, Section
 from loopynet.modules.contraction import advance
-from loopynet.modules.gradient import Gradient
+from loopynet.modules.gradient import Full, Gradient, Recompute, Truncated
 from loopynet.network.carry import Carry
 from loopynet.network.checks import check_input, check_unrolls
 from loopynet.network.construct import (
@@ -30,7 +30,7 @@ from loopynet.network.edge import damped, initial_input, initial_signal
 from loopynet.network.layer import Layer
 from loopynet.network.readout import Each, Readout, as_readout
 from loopynet.network.run import pass_mode, run_network, stopping_rule
-from loopynet.network.segment import run_compiled, split_chain
+from loopynet.network.segment import compile_once, run_compiled, split_chain
 from loopynet.network.stopping import Outcome, Stop
 from loopynet.network.weights import load_weights
 from loopynet.spec import NetworkSpec, read_spec
@@ -40,6 +40,9 @@ from loopynet.zoo import load_source, pretrained_folder
 if TYPE_CHECKING:
     Kept = dict[str, Tensor]
     Record = Callable[[str, Tensor], None]
+
+Compiled = Literal["nothing", "layers", "whole"]
+"""What runs compiled in training mode."""
 
 
 class LoopyNet(nn.Module):
@@ -81,7 +84,7 @@ class LoopyNet(nn.Module):
         self._pieces = {
             name: split_chain(self.graph, getattr(self.graph, name)) for name in sections
         }
-        self._compiled = False
+        self._compiled: Compiled = "nothing"
         self._sources = {edge.source for edge in self.graph.edges} | {*self._below.values()}
 
     @classmethod
@@ -170,15 +173,28 @@ class LoopyNet(nn.Module):
         mode = pass_mode(self.spec, gradient)
         count = check_unrolls(self.graph, unrolls)
         chosen = as_readout(readout or self.graph.readout)
+        if self._runs_compiled("whole", record) and isinstance(mode, Full):
+            return compile_once(LoopyNet._run_passes)(self, x, count, mode, chosen)
+        return self._run_passes(x, count, mode, chosen, record)
+
+    def _run_passes(
+        self,
+        x: Tensor,
+        count: int,
+        mode: Full | Truncated | Recompute,
+        readout: Readout,
+        record: Record | None = None,
+    ) -> Tensor:
+        """Run trunk, `count` passes and head; returns what the readout takes."""
         x, kept = self._run_trunk(x, record)
         carry = self._initial_carry(x)
         logits = []
         for t in range(1, count + 1):
             arguments = (x, kept, carry, t, count, record)
             state, carry = mode.one_pass(self._one_pass, self, arguments, t, count)
-            if t >= self.graph.first_readout and chosen.wants(t, count):
+            if t >= self.graph.first_readout and readout.wants(t, count):
                 logits.append(self._run_head(*state, t, record))
-        return chosen.join(logits)
+        return readout.join(logits)
 
     def run(
         self,
@@ -289,7 +305,7 @@ class LoopyNet(nn.Module):
     ) -> Tensor:
         """Run layers one after the other: compiled as one piece, or one by one to be recorded."""
         layers = [cast(Layer, self._at(self.layers, name, section, t)) for name in names]
-        if self._compiled and self.training and record is None and not is_compiling():
+        if self._runs_compiled("layers", record):
             return run_compiled(layers, x, [layer.rows(t) for layer in layers])
         for name, layer in zip(names, layers, strict=True):
             x = layer(x, t)
@@ -347,14 +363,23 @@ class LoopyNet(nn.Module):
         self(x, unrolls=steps, readout=Each(), record=told.__setitem__)
         return {name: value for name, value in told.items() if "." not in name}  # no merge's terms
 
-    def compile_layers(self, on: bool = True) -> LoopyNet:
-        """Run layers compiled in training mode from now on, or no longer; returns self.
+    def compile_layers(self, what: Compiled = "layers") -> LoopyNet:
+        """Run compiled in training mode from now on; returns self. Copies do the same.
 
-        What lies between two merges is compiled as one piece, once for all unrolls and once for
-        each batch size. Evaluation, `trace` and explaining are not compiled. Copies do the same.
+        Evaluation, `trace` and explaining are not compiled. Each batch size is compiled for itself.
+
+        Args:
+            what: layers: what lies between two merges as one piece, once for all unrolls; whole:
+                all unrolls in one piece, for small steps of few unrolls (the time to compile grows
+                with them; gradient modes other than Full run as with nothing); or nothing.
         """
-        self._compiled = on
+        self._compiled = what
         return self
+
+    def _runs_compiled(self, what: Compiled, record: Record | None) -> bool:
+        """Say whether a call runs this compiled."""
+        here = self._compiled == what and self.training
+        return here and record is None and not is_compiling()
 
     def untie(self) -> LoopyNet:
         """Return an untied network with the same values: each unroll gets copies of its own.

@@ -69,18 +69,18 @@ def run_compiled(layers: Sequence[Layer], x: Tensor, rows: Sequence[Rows]) -> Te
     """
     activation = layers[-1].activation
     alone = activation is not None and layers[-1].channels < VECTOR
-    x = _compiled()(layers, x, rows, not alone)
+    x = compile_once(run_layers)(layers, x, rows, not alone)
     if alone:
         x = cast(Tensor, cast(nn.Module, activation)(x))
     return x
 
 
 @cache
-def _compiled() -> Callable[..., Tensor]:
-    """Return `run_layers` compiled; each batch size is compiled for itself."""
+def compile_once(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return a function compiled; each batch size is compiled for itself."""
     # Sizes are not asserted in every call: the guards have checked them. enable_loop_tail_vec
     # stays on: without it torch 2.13 computes wrong batch statistics of 3 channels.
     options: dict[str, str | int | bool | Callable[..., Any]] = {"size_asserts": False}
     # Every kind of segment is a variant of one function, and of those torch keeps only a few.
     dynamo.recompile_limit = max(dynamo.recompile_limit, MOST_SEGMENTS)
-    return torch.compile(run_layers, dynamic=False, options=options)
+    return torch.compile(function, dynamic=False, options=options)

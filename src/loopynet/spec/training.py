@@ -47,8 +47,10 @@ class Speed(SpecModel):
     layout: Literal["auto", "channels_last", "contiguous"] = Field(
         "auto", description="of convolution weights in memory"
     )
-    compile: Literal["auto"] | bool = Field(
-        "auto", description="whether layers are compiled: in long runs if auto"
+    compile: Literal["auto", "layers", "whole"] | bool = Field(
+        "auto",
+        description="in long runs if auto; layers (or true): what lies between merges, once for "
+        "all unrolls; whole: all unrolls in one piece",
     )
     fused_optimizer: Literal["auto"] | bool = Field(
         "auto", description="whether the optimizer changes all weights at once"

@@ -14,7 +14,7 @@ import torch
 from torch.optim import Optimizer
 
 from loopynet.graph import Graph, costs
-from loopynet.network import LoopyNet
+from loopynet.network import Compiled, LoopyNet
 from loopynet.parts.optimizers import optimizers
 from loopynet.spec import NetworkSpec
 from loopynet.training.allocator import keep_freed_memory, keeps_memory
@@ -24,7 +24,10 @@ WORTH_COMPILING = 300.0
 
 LEAST_STEP = 5e9
 """Operations of a training step on a CPU from which compiled layers are faster: below, calling them
-costs what they save."""
+costs what they save, and only all of them in one piece are."""
+
+MOST_UNROLLS = 4
+"""Unrolls up to which that is done: the time to compile them grows with their number."""
 
 RATES = {"cpu": 1e11, "cuda": 1e13, "mps": 1e12}
 """Round numbers of operations in a second, for that estimate only: the same on every machine, so
@@ -62,10 +65,9 @@ def decide(spec: NetworkSpec, graph: Graph, device: torch.device, images: int) -
     """
     wanted, kind = spec.training.speed, device.type
     seconds = estimated_seconds(spec, graph, images, kind)
-    step = _operations(graph) * spec.training.batch_size
     auto = {
         "layout": _layout(graph),
-        "compile": _compile(seconds, step, kind),
+        "compile": _compile(spec, graph, seconds, kind),
         "fused_optimizer": _fused(kind),
         "tf32": Decision(kind == "cuda", "products of float32 in TF32 on CUDA only"),
         "keep_memory": _keep_memory(kind),
@@ -90,7 +92,14 @@ def prepare(net: LoopyNet, speed: Speed) -> None:
     if speed["tf32"].value:
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.allow_tf32 = True
-    net.compile_layers(bool(speed["compile"].value))
+    net.compile_layers(_compiled(speed["compile"].value))
+
+
+def _compiled(value: bool | str) -> Compiled:
+    """Return what of the network is compiled."""
+    if value is True:
+        return "layers"
+    return "whole" if value == "whole" else "layers" if value == "layers" else "nothing"
 
 
 def build_optimizer(net: LoopyNet, fused: bool) -> Optimizer:
@@ -135,16 +144,25 @@ def _layout(graph: Graph) -> Decision:
     return Decision("contiguous", "the inputs are vectors")
 
 
-def _compile(seconds: float, step: float, kind: str) -> Decision:
+def _compile(spec: NetworkSpec, graph: Graph, seconds: float, kind: str) -> Decision:
     if seconds < WORTH_COMPILING:
         return Decision(False, f"a run of about {seconds:.0f} s does not pay compiling back")
-    if kind == "cpu" and step < LEAST_STEP:
-        return Decision(False, "a step is so small that calling compiled layers would not pay")
     if kind == "mps":
         return Decision(False, "not tried on this kind of device")
     if kind == "cpu" and not has_compiler():
         return Decision(False, "no C++ compiler was found (g++ or clang++, or CXX)")
-    return Decision(True, f"a run of about {seconds:.0f} s pays compiling back")
+    if kind == "cpu" and _operations(graph) * spec.training.batch_size < LEAST_STEP:
+        return _compile_small(spec, graph)
+    return Decision("layers", f"a run of about {seconds:.0f} s pays compiling back")
+
+
+def _compile_small(spec: NetworkSpec, graph: Graph) -> Decision:
+    """Decide for a step whose arithmetic takes no longer than calling compiled layers does."""
+    training = spec.training
+    plain = training.gradient.name == "full" and training.unrolls.name == "fixed"
+    if plain and graph.steps <= MOST_UNROLLS:
+        return Decision("whole", "a small step of few unrolls is fastest in one piece")
+    return Decision(False, "a step is so small that calling compiled layers would not pay")
 
 
 def _fused(kind: str) -> Decision:
