@@ -60,7 +60,7 @@ class Steps:
         images: int = LONG_RUN,
     ) -> None:
         self.device = torch.device(device)
-        spec = load_spec(network, tuple(changes))
+        spec = load_spec(network, (*changes, f"training.batch_size={batch}"))
         self.contender: Contender = build_contender(
             contender, spec, batch, self.device, training=mode == "train", images=images
         )
