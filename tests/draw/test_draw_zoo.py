@@ -9,14 +9,15 @@ PICTURES = DOCS / "images" / "zoo"
 
 
 def test_the_pictures_are_up_to_date_small_and_shown(tmp_path):
-    page = (DOCS / "drawings.md").read_text(encoding="utf-8")
+    files = (DOCS / "drawings.md", *DOCS.glob("systems/*.md"))
+    pages = "".join(page.read_text(encoding="utf-8") for page in files)
     files = draw_zoo(tmp_path / "new")
     assert {file.name for file in files} == {file.name for file in PICTURES.iterdir()}
     for file in files:
         kept = (PICTURES / file.name).read_bytes()
         assert len(kept) < 200_000
         assert texts(kept) == texts(file.read_bytes()), "python -m loopynet.draw docs/images/zoo"
-        assert f"](images/zoo/{file.name})" in page
+        assert f"images/zoo/{file.name})" in pages
 
 
 def texts(svg):

@@ -56,6 +56,7 @@ OPTIONS = {
     "dropout": {"rate": st.sampled_from((0, 0.5)), "spatial": st.booleans()},
     "global_pool": {"mode": st.sampled_from(("max", "mean"))},
     "upsample": {"scale": one_or_two, "mode": st.sampled_from(("nearest", "bilinear", "bicubic"))},
+    "local_response_norm": {"size": st.integers(1, 4), "alpha": st.sampled_from((1e-4, 1.0))},
     "norm": {"kind": st.sampled_from(("batch", "group", "layer"))},
 }
 OPTIONS["conv_transpose2d"] = OPTIONS["conv2d"]

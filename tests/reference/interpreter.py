@@ -428,6 +428,15 @@ def _maxout(net: Interpreter, name: str, options: Document, x: Tensor, t: int) -
     return torch.stack([x[:, i::pieces] for i in range(pieces)]).amax(0)
 
 
+def _local_response_norm(
+    net: Interpreter, name: str, options: Document, x: Tensor, t: int
+) -> Tensor:
+    n, k = options.get("size", 5), options.get("k", 1.0)
+    squares = functional.pad(x.square(), (0, 0, 0, 0, n // 2, (n - 1) // 2))
+    total = torch.stack([squares[:, i : i + x.shape[1]] for i in range(n)]).sum(0)
+    return x / (k + options.get("alpha", 1e-4) / n * total) ** options.get("beta", 0.75)
+
+
 def _unchanged(net: Interpreter, name: str, options: Document, x: Tensor, t: int) -> Tensor:
     return x
 
@@ -440,6 +449,7 @@ OPERATIONS = {
     "upsample": _upsample,
     "dense": _dense,
     "maxout": _maxout,
+    "local_response_norm": _local_response_norm,
     "dropout": _unchanged,  # evaluation, or a rate of 0
     "norm": _unchanged,
     "identity": _unchanged,

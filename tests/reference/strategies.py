@@ -71,6 +71,11 @@ OPTIONS = {
         "eps": 0.1,
     },
     "identity": lambda draw: {},
+    "local_response_norm": lambda draw: {
+        "size": draw(st.sampled_from((1, 2, 3))),
+        "alpha": draw(st.sampled_from((0.1, 1.0))),
+        "k": draw(st.sampled_from((1.0, 2.0))),
+    },
     "pool2d": _pool,
     "global_pool": lambda draw: {"mode": draw(st.sampled_from(("max", "mean")))},
     "upsample": lambda draw: {"mode": draw(st.sampled_from(("nearest", "bilinear", "bicubic")))},

@@ -21,7 +21,7 @@ PLAIN_WORDS = """
 ~ null true 0 1 -1 2 3 7 0.5 -0.0 1e30 1e999 99999999999999999999 .nan 2020-01-01 ² ٣ ﬀ
 [] {} [[]] [1] [a,a] {a:} {type:[1]} *x &x [*x] << ' " \\ ? | > % @ ` # : - , = !!int !!str !x
 input conv_1 fc concat project resize gate each group layer same valid absent zero one identity
-dense conv2d conv_transpose2d pool2d maxout upsample global_pool norm dropout
+dense conv2d conv_transpose2d pool2d maxout upsample global_pool norm local_response_norm dropout
 through: template: activation: norm: groups: padding: size: delay: initial: fit: merge:
 """
 SPACED_WORDS = [" ", "\n", "\n  ", "\t", "\r", "\x85", "\u2028", "\ufeff", '"\\n"', '"\\0"']

@@ -9,14 +9,18 @@ from loopynet.draw.files import draw
 from loopynet.graph import build_graph
 from loopynet.zoo import load_spec, zoo_names
 
+MOST_LAYERS = 6
+"""Layers of the main stack up to which the unrolls fit on a page."""
+
 
 def draw_zoo(folder: Path) -> list[Path]:
-    """Write an SVG of each network and, of those with loops, one of its unrolls."""
+    """Write an SVG of each network and, of small ones with loops, one of its unrolls."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for name in zoo_names():
         graph = build_graph(load_spec(name))
-        for unrolled in (False, True) if graph.loops else (False,):
+        small = len(graph.main) <= MOST_LAYERS
+        for unrolled in (False, True) if graph.loops and small else (False,):
             files.append(folder / f"{name}{'-unrolled' if unrolled else ''}.svg")
             draw(graph, files[-1], unrolled=unrolled)
     return files

@@ -14,6 +14,7 @@ from loopynet.parts.layers import (
     ConvTranspose2d,
     Dropout,
     Identity,
+    LocalResponseNorm,
     Maxout,
     Norm,
     Pool2d,
@@ -141,7 +142,7 @@ def _after(node: LayerNode, field: Field) -> Field:
         return rows, columns
     if isinstance(spec, Upsample):
         return _resized(field, [Fraction(1, s) for s in pair(spec.scale)], _WIDTHS[spec.mode])
-    pointwise = isinstance(spec, Identity | Maxout | Dropout | Norm)
+    pointwise = isinstance(spec, Identity | Maxout | Dropout | Norm | LocalResponseNorm)
     return field if pointwise else None
 
 

@@ -3,7 +3,7 @@
 from loopynet.parts.layers.base import LayerSpec, WeightedLayerSpec, layer, layer_types
 from loopynet.parts.layers.convolution import Conv2d, ConvTranspose2d
 from loopynet.parts.layers.dense import Dense, Maxout
-from loopynet.parts.layers.plain import Dropout, Identity, Norm
+from loopynet.parts.layers.plain import Dropout, Identity, LocalResponseNorm, Norm
 from loopynet.parts.layers.pooling import GlobalPool, Pool2d, Upsample
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "GlobalPool",
     "Identity",
     "LayerSpec",
+    "LocalResponseNorm",
     "Maxout",
     "Norm",
     "Pool2d",

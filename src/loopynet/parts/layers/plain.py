@@ -1,4 +1,4 @@
-"""Layers without weights that keep the shape: dropout, norm, identity."""
+"""Layers without weights that keep the shape: dropout, norms, identity."""
 
 from __future__ import annotations
 
@@ -63,6 +63,31 @@ class Norm(LayerSpec):
             eps=self.eps,
             groups=self.groups,
         )
+
+
+@layer("local_response_norm")
+class LocalResponseNorm(LayerSpec):
+    """Divides by the activity of neighboring channels (Krizhevsky, Sutskever and Hinton 2012).
+
+    y_c = x_c / (k + alpha / size * sum of x_i^2 over the `size` channels about c)^beta
+    """
+
+    type: Literal["local_response_norm"] = "local_response_norm"
+    size: Count = Field(5, description="channels that are summed over")
+    alpha: Annotated[float, Field(ge=0)] = Field(1e-4, description="weight of their mean square")
+    beta: Annotated[float, Field(ge=0)] = Field(0.75, description="exponent")
+    k: Annotated[float, Field(gt=0)] = Field(1.0, description="what is added to it")
+
+    def check(self, shape: Shape) -> None:
+        image(shape)
+
+    def stretch(self, shape: Shape) -> float:
+        return self.k**-self.beta  # about 0; elsewhere the quotient can rise a little faster
+
+    def build(self, shape: Shape) -> nn.Module:
+        from torch import nn
+
+        return nn.LocalResponseNorm(self.size, self.alpha, self.beta, self.k)
 
 
 @layer("identity")
