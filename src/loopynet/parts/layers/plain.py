@@ -82,7 +82,7 @@ class LocalResponseNorm(LayerSpec):
         image(shape)
 
     def stretch(self, shape: Shape) -> float:
-        return self.k**-self.beta  # about 0; elsewhere the quotient can rise a little faster
+        return float(self.k**-self.beta)  # about 0; elsewhere the quotient can rise a little faster
 
     def build(self, shape: Shape) -> nn.Module:
         from torch import nn
