@@ -139,8 +139,8 @@ def steps_table(cells: Results) -> str:
         for who, values in result["seconds"].items():
             if who == PRODUCT:
                 continue
-            mine = "ours" if "ours" in result["seconds"] else "truncated"
             against = ""
+            mine = next((name for name in OURS if name in result["seconds"]), who)
             if who != mine:
                 r = ratio(result["seconds"][mine], values)
                 against = f"{r.median:.2f} ({r.low:.2f} to {r.high:.2f})"
@@ -227,6 +227,9 @@ def gradients_table(cells: Results) -> str:
         lines.append(f"| {name} | {found['logits']:.0e} | {found['gradients']:.0e} |")
     return "\n".join(lines) if cells else ""
 
+
+OURS = ("ours", "truncated")
+"""What the others of a cell are compared with."""
 
 TABLES = {
     "same": same_table,

@@ -10,7 +10,16 @@ import torch
 from torch import Tensor
 from torch._dynamo.utils import counters
 
-from loopynet import LoopyNet, Recompute, Truncated, parse_spec
+from loopynet import (
+    Converged,
+    Implicit,
+    LoopyNet,
+    Phantom,
+    Recompute,
+    Truncated,
+    load_spec,
+    parse_spec,
+)
 from loopynet.modules.gradient import Gradient
 from loopynet.network.segment import split_chain
 from loopynet.training.speed import has_compiler
@@ -98,6 +107,17 @@ def test_untied_copies_and_any_number_of_unrolls_share_what_is_compiled() -> Non
         _assert_equal(_step(copy.deepcopy(net).compile_layers(), _batch()), _step(net, _batch()))
         graphs.append(counters["stats"]["unique_graphs"])
     assert graphs[0] == graphs[1] == graphs[2] > 0
+
+
+@needs_compiler
+@pytest.mark.parametrize("gradient", [Implicit(1e-10, 200), Phantom(2)], ids=str)
+def test_a_run_to_convergence_is_the_same_compiled(gradient: Gradient) -> None:
+    """The implicit gradient goes back through one pass many times, which compiled code refuses."""
+    net = LoopyNet(load_spec("digits-loopy", ("norm=layer", "unroll.contract=0.5"))).double()
+    plain, compiled = copy.deepcopy(net), copy.deepcopy(net).compile_layers()
+    x = torch.randn(5, *net.graph.input_shape, dtype=torch.float64)
+    options = {"stop": Converged(1e-10, 200), "gradient": gradient}
+    _assert_equal(_step(compiled, x, **options), _step(plain, x, **options))
 
 
 @needs_compiler

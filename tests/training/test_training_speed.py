@@ -42,6 +42,14 @@ def test_small_steps_are_compiled_whole_or_not_at_all(
     assert "small" in choice.reason
 
 
+def test_a_run_to_convergence_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loopynet.training.speed.has_compiler", lambda: True)
+    changes = ("norm=layer", "unroll.until=converged", "training.gradient=implicit")
+    choice = _decide(load_spec("cifar10-loopy", changes))["compile"]
+    assert choice.value is False
+    assert "converge" in choice.reason
+
+
 def test_without_a_compiler_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("loopynet.training.speed.shutil.which", lambda _: None)
     choice = _decide(load_spec("cifar10-loopy"))["compile"]

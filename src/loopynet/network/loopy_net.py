@@ -267,7 +267,7 @@ class LoopyNet(nn.Module):
         kept = dict(kept)
         for edge in self.graph.skips:
             if edge.section == "head" and edge.source in kept:
-                kept[edge.name] = self._signal(edge, kept[edge.source], t, record)
+                kept[edge.name] = self._signal(edge, kept[edge.source], t, None, record)
         return self._run_chain("head", x, kept, {}, t, None, record)
 
     def _run_chain(
@@ -293,7 +293,7 @@ class LoopyNet(nn.Module):
                     _tell(record, f"{edge.name}.signal", t, signal)
                     x = self._at(self.merges, edge.name, section, t)(x, signal)
                     _tell(record, edge.name, t, x)
-            x = self._run_layers((first, *rest), section, x, t, record)
+            x = self._run_layers((first, *rest), section, x, t, count, record)
             last = (first, *rest)[-1]
             if last in self._sources:
                 kept[last] = x
@@ -301,11 +301,22 @@ class LoopyNet(nn.Module):
         return x
 
     def _run_layers(
-        self, names: Sequence[str], section: Section, x: Tensor, t: int, record: Record | None
+        self,
+        names: Sequence[str],
+        section: Section,
+        x: Tensor,
+        t: int,
+        count: int | None,
+        record: Record | None,
     ) -> Tensor:
-        """Run layers one after the other: compiled as one piece, or one by one to be recorded."""
+        """Run layers one after the other: compiled as one piece, or one by one to be recorded.
+
+        Not compiled are passes of unknown number: the samples that still run become ever fewer,
+        each number would be compiled, and an implicit gradient goes back more than once.
+        """
         layers = [cast(Layer, self._at(self.layers, name, section, t)) for name in names]
-        if self._runs_compiled("layers", record):
+        open_end = section == "body" and count is None
+        if self._runs_compiled("layers", record) and not open_end:
             return run_compiled(layers, x, [layer.rows(t) for layer in layers])
         for name, layer in zip(names, layers, strict=True):
             x = layer(x, t)
@@ -320,7 +331,7 @@ class LoopyNet(nn.Module):
             if edge.source == source and edge.section == self.graph.section_of(source):
                 now = edge.section != "body" or self.graph.timetable.sends(edge, t, count)
                 if now and not edge.delay:
-                    kept[edge.name] = self._signal(edge, x, t, record)
+                    kept[edge.name] = self._signal(edge, x, t, count, record)
 
     def _leaving(
         self, kept: Kept, carry: Carry, t: int, count: int | None, record: Record | None
@@ -333,14 +344,16 @@ class LoopyNet(nn.Module):
                 leaving[edge.name] = carry[edge.name][-1]  # still what comes before any signal
             elif edge.delay:
                 sent = table.sends(edge, t, count)
-                signal = self._signal(edge, kept[edge.source], t, record) if sent else None
+                signal = self._signal(edge, kept[edge.source], t, count, record) if sent else None
                 leaving[edge.name] = damped(edge.damping, signal, carry[edge.name][-1])
         return leaving
 
-    def _signal(self, edge: Edge, x: Tensor, t: int, record: Record | None) -> Tensor:
+    def _signal(
+        self, edge: Edge, x: Tensor, t: int, count: int | None, record: Record | None
+    ) -> Tensor:
         """Return an edge's signal: its source's output x through its layers, fitted."""
         if edge.through:
-            x = self._run_layers(edge.through, edge.section, x, t, record)
+            x = self._run_layers(edge.through, edge.section, x, t, count, record)
         fitted: Tensor = self._at(self.fits, edge.name, edge.section, t)(x)
         return fitted
 

@@ -147,6 +147,8 @@ def _layout(graph: Graph) -> Decision:
 def _compile(spec: NetworkSpec, graph: Graph, seconds: float, kind: str) -> Decision:
     if seconds < WORTH_COMPILING:
         return Decision(False, f"a run of about {seconds:.0f} s does not pay compiling back")
+    if spec.unroll.until == "converged":
+        return Decision(False, "samples leave the batch as they converge: no size stays")
     if kind == "mps":
         return Decision(False, "not tried on this kind of device")
     if kind == "cpu" and not has_compiler():
