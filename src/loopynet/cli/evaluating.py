@@ -73,7 +73,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
         raise LoopyNetError("--out keeps what --early-exit measures: give both")
     run = RunFolder.open(options.run)
     net = run.network()
-    data = load_data(net.spec.data, net.graph.input_shape, net.graph.output_shape[0])
+    data = load_data(net.spec.data, net.graph.input_shape, *net.graph.output_shape)
     images = getattr(data, options.split)
     protocol = options.protocol or net.spec.training.protocol
     result = evaluate(net, images, run.preprocessing(), options.unrolls, best_device(), protocol)
@@ -168,3 +168,9 @@ def print_evaluation(console: Console, name: str, result: Evaluation, *, each: b
         f"{name} accuracy {100 * result.accuracy:.2f} % ({result.images:,} images), "
         f"loss {result.loss:.4f}"
     )
+    if result.maps is not None:
+        console.print(
+            f"{name} accuracy is over {result.maps.positions:,} positions; mean class accuracy "
+            f"{100 * result.maps.mean_class_accuracies[-1]:.2f} %, "
+            f"mean IoU {100 * result.maps.mean_ious[-1]:.2f} %"
+        )

@@ -117,9 +117,11 @@ def _images(
     """Return the images that are asked for, as they are and preprocessed."""
     from loopynet.data import load_data
     from loopynet.explain.explain_page import Shown
+    from loopynet.network.checks import check_one_answer
 
     if len(net.graph.input_shape) != 3:
         raise LoopyNetError(f'"{net.graph.name}" takes vectors, and only images can be shown')
+    check_one_answer(net.graph, "the page of explained images")
     data = load_data(net.spec.data, net.graph.input_shape, net.graph.output_shape[0])
     images, names = getattr(data, split), run.class_names()
     numbers = chosen_images(words, len(images))

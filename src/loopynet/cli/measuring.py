@@ -49,12 +49,14 @@ def run_measure(options: argparse.Namespace) -> int:
     """Measure a run."""
     from loopynet.data import load_data
     from loopynet.explain import Sizes, measure
+    from loopynet.network.checks import check_one_answer
     from loopynet.run import RunFolder
 
     run = RunFolder.open(options.run)
     net = run.network()
+    check_one_answer(net.graph, "measuring")
     beside = RunFolder.open(options.beside).network() if options.beside else None
-    data = load_data(net.spec.data, net.graph.input_shape, net.graph.output_shape[0])
+    data = load_data(net.spec.data, net.graph.input_shape, *net.graph.output_shape)
     images = getattr(data, options.split).first(options.images)
     sizes = Sizes(1000, 640, 128, seeds=5) if options.thorough else None
     console = terminal()

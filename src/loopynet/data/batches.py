@@ -8,14 +8,18 @@ import torch
 from torch import Tensor
 
 from loopynet.data.image_data import Images
+from loopynet.data.maps import UNLABELED
 from loopynet.data.preprocessing import Preprocessing
 from loopynet.data.seeds import mix
 from loopynet.errors import DataError
+from loopynet.network.loss import IGNORED
 from loopynet.spec.training import Protocol
 
 
 class Batches:
     """An iterable over (images float32 [n, C, H, W], labels int64 [n]), ready for the network.
+
+    Label maps come as int64 [n, H, W] with -100, torch's number for it, where there is no label.
 
     The order of an epoch depends on the seed and the epoch's number only, whatever happened before:
     a run that is continued sees the batches it would have seen. Lightning tells the epoch through
@@ -110,6 +114,8 @@ class Batches:
     def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         pixels = self.images.pixels.index_select(0, rows)  # uint8 [n, C, H, W]
         labels = self.images.labels.index_select(0, rows.to(self.images.labels.device))
+        if labels.dim() > 1:
+            labels = labels.long().masked_fill(labels == UNLABELED, IGNORED)
         if self.augment is None:
             return self.preprocessing(pixels), labels
         unit = self.augment(pixels.to(torch.float32) / 255.0)

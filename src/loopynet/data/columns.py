@@ -12,13 +12,14 @@ from loopynet.errors import DataError
 Features = Mapping[str, Any]
 
 
-def image_column(features: Features, key: str | None, origin: str) -> str:
+def image_column(features: Features, key: str | None, origin: str, label: str | None = None) -> str:
     """Return the name of the image column.
 
     Args:
         features: a table's columns and their `datasets` features.
         key: the column's name if the user gave one.
         origin: what messages call the data set.
+        label: the column of labels if the user gave one; it may hold label maps.
 
     Raises:
         DataError: no such column, one that has no images, or several to choose from.
@@ -26,7 +27,10 @@ def image_column(features: Features, key: str | None, origin: str) -> str:
     if key is not None:
         return _named(features, key, _may_be_image, "image", origin)
     return _found(
-        [name for name in features if _is_image(features[name])], "image", features, origin
+        [name for name in features if _is_image(features[name]) and name != label],
+        "image",
+        features,
+        origin,
     )
 
 
@@ -45,6 +49,11 @@ def label_column(features: Features, key: str | None, origin: str) -> str:
     if not names and "label" in features and _is_label(features["label"]):
         return "label"  # words: only under this name, since any column may hold words
     return "label" if "label" in names else _found(names, "label", features, origin)
+
+
+def holds_maps(features: Features, key: str) -> bool:
+    """Say whether the label column that the user gave has images: label maps."""
+    return key in features and _may_be_image(features[key])
 
 
 def _is_image(feature: Any) -> bool:

@@ -16,7 +16,8 @@ class Images:
 
     Args:
         pixels: uint8 [N, C, H, W].
-        labels: int64 [N], class indices from 0.
+        labels: int64 [N], class indices from 0; or uint8 [N, H, W], a map for each image, with 255
+            where a position has no label.
     """
 
     pixels: Tensor

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from loopynet.data.decode import Frame, frame_for
 from loopynet.data.image_data import ImageData, Images
+from loopynet.data.maps import UNLABELED, Maps, on_grid
 from loopynet.data.preprocessing import Preprocessing
 from loopynet.data.rows import NO_LABEL, Rows, Source
 from loopynet.data.sources import DATA_VARIABLE, open_source
@@ -22,31 +24,42 @@ from loopynet.spec.data import DataSpec
 _MAX_CLASSES = 100_000  # a larger integer label is an id of something, not a class
 
 
-def load_data(spec: DataSpec, shape: tuple[int, ...], classes: int | None) -> ImageData:
+def load_data(spec: DataSpec, shape: tuple[int, ...], classes: int | None, *grid: int) -> ImageData:
     """Load the images that a data spec describes into memory.
 
     Args:
         spec: names the data set, its split and its preprocessing.
         shape: the network's input shape (C, H, W).
         classes: the network's number of outputs; None to allow any number of classes.
+        grid: height and width of the network's outputs, on which label maps are taken: each
+            position has the label nearest to its middle. Default: those of the images.
 
     Returns:
-        The training, validation and test images; uint8 pixels and int64 labels.
+        The training, validation and test images; uint8 pixels, and int64 labels or uint8 maps.
 
     Raises:
-        DataError: the data set is missing or damaged, an image or a label does not fit, or there
-            are more classes than outputs.
+        DataError: the data set is missing or damaged, an image or a label does not fit, there are
+            more classes than outputs, or it has labels of the other kind than `spec.labels` says.
     """
     frame = frame_for(shape, resize=spec.resize)
     source = open_source(spec)
     _check_classes(source, classes)
+    _check_kind(source, spec)
     labels = source.train.labels
     n_test = None if source.test is None else len(source.test.labels)
     split = split_indices(len(labels), n_test, source.name, labels, spec.split)
     test_rows = source.train if source.test is None else source.test
-    train = _images(source.train, split.train, frame, source, classes)
-    validation = _images(source.train, split.validation, frame, source, classes)
-    test = _images(test_rows, split.test, frame, source, classes)
+    test_maps = source.train_maps if source.test is None else source.test_maps
+    size = grid or frame.shape[1:]
+
+    def images(rows: Rows, maps: Maps | None, indices: NDArray[np.int64]) -> Images:
+        if maps is None:
+            return _images(rows, indices, frame, source, classes)
+        return _mapped_images((rows, maps), indices, (frame, size), source, classes)
+
+    train = images(source.train, source.train_maps, split.train)
+    validation = images(source.train, source.train_maps, split.validation)
+    test = images(test_rows, test_maps, split.test)
     return ImageData(
         train=train,
         validation=validation,
@@ -64,6 +77,42 @@ def _images(
     labels = rows.labels[indices]
     _check_labels(labels, indices, rows, source, classes)
     return Images(rows.read(indices, frame), torch.from_numpy(labels))
+
+
+def _mapped_images(
+    data: tuple[Rows, Maps],
+    indices: NDArray[np.int64],
+    form: tuple[Frame, tuple[int, ...]],
+    source: Source,
+    classes: int | None,
+) -> Images:
+    """Return images with label maps on the network's grid."""
+    (rows, maps), (frame, size) = data, form
+    labels = on_grid(maps.read(indices, frame), size)
+    limit = len(source.class_names) if source.class_names else (classes or UNLABELED)
+    for place, one in enumerate(labels):
+        known = one[one != UNLABELED]
+        if len(known) == 0:
+            raise DataError(f"{rows.where(int(indices[place]))} has no labeled position: remove it")
+        if int(known.max()) >= limit:
+            raise DataError(
+                f"the label map of {rows.where(int(indices[place]))} has the label "
+                f"{int(known.max())}, but only 0 to {limit - 1} and 255 (none) are allowed: "
+                "correct the map or remove the image"
+            )
+    return Images(rows.read(indices, frame), labels)
+
+
+def _check_kind(source: Source, spec: DataSpec) -> None:
+    if source.train_maps is None and spec.labels == "map":
+        raise DataError(
+            f'the data set "{source.name}" has one label for each image and no label maps: write '
+            "data.labels: image, or name the column of maps in data.label_key"
+        )
+    if source.train_maps is not None and spec.labels == "image":
+        raise DataError(
+            f'the data set "{source.name}" has a label for each position: write data.labels: map'
+        )
 
 
 def _check_classes(source: Source, classes: int | None) -> None:
@@ -98,8 +147,12 @@ def _check_labels(
 
 
 def _numbers(*parts: Images) -> tuple[str, ...]:
-    largest = max(int(part.labels.max()) for part in parts if len(part))
+    largest = max(int(_known(part.labels).max()) for part in parts if len(part))
     return tuple(str(number) for number in range(largest + 1))
+
+
+def _known(labels: Tensor) -> Tensor:
+    return labels if labels.dim() == 1 else labels[labels != UNLABELED]
 
 
 def _provenance(spec: DataSpec, source: Source, split: SplitIndices) -> dict[str, Any]:

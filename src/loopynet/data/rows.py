@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from loopynet.data.decode import Frame, Pixels, decode_image, fit_image
+from loopynet.data.maps import Maps
 from loopynet.errors import DataError
 
 Labels = NDArray[np.int64]
@@ -50,6 +51,9 @@ class Source:
         test: the official test set, or None.
         class_names: the classes' names, or None if the labels are plain integers.
         notes: what a reader of the provenance should know.
+        train_maps: label maps of the rows of `train`, whose labels then say nothing; None if each
+            image has one label.
+        test_maps: the same of `test`.
     """
 
     name: str
@@ -58,6 +62,8 @@ class Source:
     test: Rows | None = None
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    train_maps: Maps | None = None
+    test_maps: Maps | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +71,7 @@ class ArrayRows:
     """Images that are in memory already.
 
     Args:
-        pixels: uint8 [N, H, W], gray.
+        pixels: uint8 [N, H, W], gray, or [N, H, W, 3].
         labels: int64 [N].
         origin: what messages call the set.
     """
@@ -80,8 +86,10 @@ class ArrayRows:
 
     def read(self, indices: NDArray[np.int64], frame: Frame) -> Tensor:
         """Return the images of these rows, uint8 [n, C, H, W], in the frame's form."""
-        if frame.shape == (1, *self.pixels.shape[1:]):
-            return torch.from_numpy(self.pixels[indices][:, None])
+        pixels = self.pixels[indices]
+        channels_first = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
+        if frame.shape == channels_first.shape[1:]:
+            return torch.from_numpy(np.ascontiguousarray(channels_first))
 
         def decode(row: int) -> Pixels:
             return fit_image(Image.fromarray(self.pixels[row]), frame, self.where(row))

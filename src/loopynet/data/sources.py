@@ -12,7 +12,9 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from loopynet.data.folders import open_folder
+from loopynet.data.maps import ArrayMaps
 from loopynet.data.rows import ArrayRows, Source
+from loopynet.data.scenes import SCENE_CLASSES, make_scenes
 from loopynet.data.tables import open_hub
 from loopynet.errors import DataError, SpecError, did_you_mean
 from loopynet.parts.registry import Registry
@@ -39,6 +41,21 @@ def digits(spec: DataSpec) -> Source:
     rows = ArrayRows(pixels, data.target.astype(np.int64), "digits")
     names = tuple(str(name) for name in data.target_names)
     return Source("digits", "scikit-learn: load_digits", rows, class_names=names)
+
+
+@register_dataset("scenes")
+def scenes(spec: DataSpec) -> Source:
+    """4,000 + 1,000 made-up landscapes with label maps of 6 classes, color, 32x32."""
+    (x, y), (x_test, y_test) = make_scenes(4000, seed=0), make_scenes(1000, seed=1)
+    return Source(
+        "scenes",
+        "made by loopynet.data.scenes",
+        ArrayRows(x, np.zeros(len(x), np.int64), "scenes"),
+        ArrayRows(x_test, np.zeros(len(x_test), np.int64), "the test set of scenes"),
+        class_names=SCENE_CLASSES,
+        train_maps=ArrayMaps(y, "scenes"),
+        test_maps=ArrayMaps(y_test, "scenes"),
+    )
 
 
 @register_dataset("mnist")

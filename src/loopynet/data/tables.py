@@ -13,7 +13,8 @@ from huggingface_hub.utils.tqdm import are_progress_bars_disabled as hub_bars_di
 from huggingface_hub.utils.tqdm import disable_progress_bars as disable_hub_bars
 from huggingface_hub.utils.tqdm import enable_progress_bars as enable_hub_bars
 
-from loopynet.data.columns import image_column, is_word, label_column
+from loopynet.data.columns import holds_maps, image_column, is_word, label_column
+from loopynet.data.maps import EncodedMaps
 from loopynet.data.rows import NO_LABEL, EncodedRows, Labels, Source
 from loopynet.errors import DataError
 
@@ -49,7 +50,10 @@ def open_tables(
         raise DataError(f'{origin} has the splits {", ".join(names)}: rename one to "train"')
     test = next((name for name in _TEST_SPLITS if name in splits and name != train), None)
     features = splits[train].features
-    image = image_column(features, keys[0], origin)
+    image = image_column(features, keys[0], origin, keys[1])
+    label_key = keys[1]
+    if label_key is not None and holds_maps(features, label_key):
+        return _open_maps(splits, (train, test), origin, (image, label_key), name_rows)
     label = label_column(features, keys[1], origin)
     words = _words(splits[train], label) if is_word(features[label]) else None
 
@@ -63,6 +67,35 @@ def open_tables(
         test=None if test is None else rows(test),
         class_names=words or _class_names(features[label]),
         notes=_notes(names, train, test),
+    )
+
+
+def _open_maps(
+    splits: Mapping[str, Any],
+    names: tuple[str, str | None],
+    origin: str,
+    columns: tuple[str, str],
+    name_rows: RowNamer,
+) -> Source:
+    """Return the source of a table with a column of images and one of label maps."""
+    train, test = names
+    image, label = columns
+
+    def rows(split: str) -> EncodedRows:
+        none = np.zeros(len(splits[split]), np.int64)
+        return EncodedRows(_encoded(splits[split], image), none, name_rows(split))
+
+    def maps(split: str) -> EncodedMaps:
+        return EncodedMaps(_encoded(splits[split], label), name_rows(split))
+
+    return Source(
+        name=origin,
+        origin=origin,
+        train=rows(train),
+        test=None if test is None else rows(test),
+        notes=_notes(list(splits), train, test),
+        train_maps=maps(train),
+        test_maps=None if test is None else maps(test),
     )
 
 
@@ -125,9 +158,12 @@ def _rows(
 ) -> EncodedRows:
     column = table.data.column(label)
     labels = _labels(column) if words is None else _word_labels(column, words)
-    # decode=False hands out the encoded bytes, of which only the selected rows get decoded
-    encoded = table.cast_column(image, datasets.Image(decode=False)).data.column(image)
-    return EncodedRows(encoded, labels, name_row)
+    return EncodedRows(_encoded(table, image), labels, name_row)
+
+
+def _encoded(table: Any, column: str) -> Any:
+    """Return the encoded bytes of a column of images, of which only selected rows get decoded."""
+    return table.cast_column(column, datasets.Image(decode=False)).data.column(column)
 
 
 def _word_labels(column: Any, words: tuple[str, ...]) -> Labels:

@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from loopynet.errors import DataError
 from loopynet.network import LoopyNet
+from loopynet.network.checks import check_one_answer
 from loopynet.spec import NetworkSpec
 from loopynet.training.checks import check_device, check_smallest_batch, check_without_validation
 from loopynet.training.module import LoopyModule
@@ -26,6 +27,7 @@ def fit_network(spec: NetworkSpec, x: Tensor, labels: Tensor, seed: int) -> Loop
     Raises:
         SpecError: the spec asks for what needs validation data, or a device that is not there.
         DataError: the network has not one logit for each class.
+        LoopyNetError: it gives label maps.
     """
     options = spec.training
     check_device(options)
@@ -33,6 +35,7 @@ def fit_network(spec: NetworkSpec, x: Tensor, labels: Tensor, seed: int) -> Loop
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = LoopyNet(spec)
+        check_one_answer(net.graph, "a classifier of scikit-learn")
         classes, logits = int(labels.max()) + 1, net.graph.output_shape[0]
         if classes != logits:
             raise DataError(

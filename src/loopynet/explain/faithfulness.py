@@ -21,6 +21,7 @@ from loopynet.explain.intervals import over_images
 from loopynet.explain.sample import Progress, batches, check_sample
 from loopynet.modules.gradient import Full
 from loopynet.network import LoopyNet
+from loopynet.network.checks import check_one_answer
 from loopynet.parts.shape import show
 from loopynet.statistics import Estimate
 
@@ -105,6 +106,7 @@ def faithfulness(
         LoopyNetError: training mode, or shapes that do not fit.
     """
     check_described(net)
+    check_one_answer(net.graph, "deletion and insertion")
     check_sample(net, images, classes)
     _check_maps(net, images, maps)
     answers = []

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from loopynet.errors import LoopyNetError
 from loopynet.network import LoopyNet
+from loopynet.network.checks import check_one_answer
 from loopynet.parts.shape import show
 
 Progress = Callable[[str, int, int], None]
@@ -40,6 +41,8 @@ def check_sample(
         )
     if not len(images):
         raise LoopyNetError("there are no images to measure on; give at least one")
+    if labels is not None:
+        check_one_answer(net.graph, "this measurement")
     if labels is not None and labels.shape != images.shape[:1]:
         raise LoopyNetError(
             f"there are {len(images)} images and labels of shape {show(labels.shape)}; give one "

@@ -13,7 +13,7 @@ from loopynet.graph.wiring import check_arrivals, check_depth, check_wiring
 from loopynet.parts.layers import LayerSpec, Norm
 from loopynet.parts.merges import merges
 from loopynet.parts.norms import NormSpec
-from loopynet.parts.shape import ShapeError, show
+from loopynet.parts.shape import Shape, ShapeError, show
 from loopynet.spec.network import NetworkSpec
 from loopynet.spec.schedule import chain_delays, loopy_section, skip_delay
 from loopynet.spec.wiring import Loop, Skip
@@ -181,11 +181,23 @@ def _initial(
     return edge.initial or ("zero" if concatenates else "absent")
 
 
+def _finer(grid: Shape, image: Shape) -> bool:
+    return any(n > m for n, m in zip(grid[1:], image[1:], strict=True))
+
+
 def _check_logits(spec: NetworkSpec, last: LayerNode) -> None:
-    if len(last.output_shape) != 1:
+    maps = spec.data.labels == "map"
+    if maps and (len(last.output_shape) != 3 or _finer(last.output_shape, spec.input.shape)):
+        raise SpecError(
+            f"gives {show(last.output_shape)}, and with data.labels: map the last layer of main "
+            "must give a number per class at each position of a grid, no finer than the input; end "
+            "main with a conv2d layer",
+            ("layers", last.name),
+        )
+    if not maps and len(last.output_shape) != 1:
         raise SpecError(
             f"gives {show(last.output_shape)}, and the last layer of main must give one number per "
-            "class; end main with a dense or global_pool layer",
+            "class; end main with a dense or global_pool layer, or write data.labels: map",
             ("layers", last.name),
         )
     if last.spec.activation.name == "softmax":

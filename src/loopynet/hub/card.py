@@ -10,6 +10,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from loopynet.describe import draw_text, summarize
 from loopynet.graph import Graph
 from loopynet.network import LoopyNet
+from loopynet.network.checks import check_one_answer
 from loopynet.parts.shape import show
 from loopynet.run import RunFolder
 from loopynet.spec import to_yaml
@@ -25,6 +26,7 @@ def model_card(
         run: where it was trained; without one the card has no figures and says so.
         repo_id: the repository, for the example.
     """
+    check_one_answer(net.graph, "a model card")
     results = _results(run)
     image = len(net.graph.input_shape) == 3
     scored = _scored(net, results) if image and "test" in results else []

@@ -56,6 +56,15 @@ def check_unrolls(graph: Graph, unrolls: int | None) -> int:
     return unrolls
 
 
+def check_one_answer(graph: Graph, what: str) -> None:
+    """Raise LoopyNetError for a network of label maps; `what` needs one answer for each image."""
+    if len(graph.output_shape) != 1:
+        raise LoopyNetError(
+            f'{what} needs one answer for each image, and "{graph.name}" gives maps of them, '
+            f"{show(graph.output_shape)}: take a network without data.labels: map"
+        )
+
+
 def norms_differ(graph: Graph) -> bool:
     """Say whether some unrolls are normalized with numbers of their own."""
     nodes = graph.layers.values()

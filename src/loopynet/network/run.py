@@ -10,7 +10,7 @@ from torch import Tensor
 from loopynet.errors import LoopyNetError
 from loopynet.graph import Graph
 from loopynet.modules.gradient import Full, Gradient, Implicit, Phantom, Recompute, Truncated
-from loopynet.network.checks import check_input, check_unrolls
+from loopynet.network.checks import check_input, check_one_answer, check_unrolls
 from loopynet.network.early_exit import exit_early
 from loopynet.network.fixed_point import run_to_convergence
 from loopynet.network.readout import Last, Readout, as_readout
@@ -43,6 +43,7 @@ def run_network(
         if unrolls is not None:
             raise LoopyNetError("with Converged write max_steps in it, and leave unrolls out")
         return run_to_convergence(net, x, stop, _fixed_point_mode(net.spec, gradient))
+    check_one_answer(net.graph, f"early exit ({type(stop).__name__})")
     return exit_early(net, x, stop, check_unrolls(net.graph, unrolls))
 
 

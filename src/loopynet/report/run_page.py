@@ -19,6 +19,8 @@ from loopynet.report.tables import (
     classes_table,
     costs_table,
     figures_table,
+    map_classes_table,
+    maps_table,
     plain_table,
     unrolls_table,
 )
@@ -51,7 +53,7 @@ def _page(run: RunFolder) -> str:
         Section("Results", _results(spec, results, epochs)),
         Section("Learning curves", _curves(results, epochs)),
         Section("Unrolls", _unrolls(results)),
-        Section("Classes", classes_table(run)),
+        Section("Classes", classes_table(run) or map_classes_table(run, results)),
         Section("Costs", costs_table(spec, results, epochs)),
         Section("Network", network_drawings(spec)),
         Section("Data", _data(run)),
@@ -90,7 +92,10 @@ def _results(spec: NetworkSpec, results: Mapping[str, Any], epochs: Epochs | Non
     said = f"Weights kept: {kept}{number}. n: how many images were looked at."
     if spec.training.protocol == "published":
         said += " The evaluation is that of the 2016 library: the mean over overlapping windows."
-    return figures_table(results) + paragraph(said)
+    maps = maps_table(results)
+    if maps:
+        said += " Accuracy and loss are means over the labeled positions of all images."
+    return figures_table(results) + maps + paragraph(said)
 
 
 def _curves(results: Mapping[str, Any], epochs: Epochs | None) -> Markup:

@@ -46,6 +46,36 @@ def unrolls_table(results: Mapping[str, Any]) -> Markup:
     return table(head, rows, "Accuracy and loss at every unroll")
 
 
+def maps_table(results: Mapping[str, Any]) -> Markup:
+    """Return the means over classes, if the network answers label maps."""
+    rows = [
+        (
+            part,
+            _percent(found["maps"]["mean_class_accuracies"][-1]),
+            _percent(found["maps"]["mean_ious"][-1]),
+            f"{found['maps']['positions']:,}",
+        )
+        for part in PARTS
+        if (found := results.get(part)) and "maps" in found
+    ]
+    head = ("images", "mean class accuracy, %", "mean IoU, %", "labeled positions")
+    return table(head, rows, "Means over classes, by positions") if rows else Markup("")
+
+
+def map_classes_table(run: RunFolder, results: Mapping[str, Any]) -> Markup:
+    """Return how the positions of each class were answered in test images at the last unroll."""
+    maps = (results.get("test") or {}).get("maps")
+    if not maps:
+        return Markup("")
+    figures = (maps[f"class_{name}"] for name in ("accuracies", "ious", "positions"))
+    rows = [
+        (name, *("" if share is None else f"{100 * share:.1f}" for share in shares), f"{count:,}")
+        for name, *shares, count in zip(run.class_names(), *figures, strict=False)
+    ]
+    head = ("class", "right, %", "IoU, %", "labeled positions")
+    return table(head, rows, "Positions of test images by class")
+
+
 def costs_table(spec: NetworkSpec, results: Mapping[str, Any], epochs: Epochs | None) -> Markup:
     """Return what the network and its training cost."""
     cost = costs(build_graph(spec))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassConfusionMatrix
 
 from loopynet.data import Batches, Images, Preprocessing
 from loopynet.errors import DataError
 from loopynet.network import Each, LoopyNet
+from loopynet.network.loss import IGNORED
+from loopynet.run.positions import MapScores, map_scores, right_share
 from loopynet.spec.training import Protocol
 
 
@@ -51,8 +55,10 @@ class Evaluation:
         accuracies: share of right answers at each unroll from `first_unroll` on.
         losses: mean cross-entropy at the same unrolls.
         protocol: standard, or published (see `evaluate`).
-        answers: what was answered for each image; not part of `plain`.
+        answers: what was answered for each image; not part of `plain`. None for label maps.
         first_unroll: the first unroll that gives logits: 1, or later where signals have delays.
+        maps: figures of label maps, whose accuracies and losses are means over labeled positions;
+            None with one label for each image.
     """
 
     images: int
@@ -61,12 +67,15 @@ class Evaluation:
     accuracies: tuple[float, ...]
     losses: tuple[float, ...]
     protocol: Protocol
-    answers: Answers
+    answers: Answers | None
     first_unroll: int = 1
+    maps: MapScores | None = None
 
     def plain(self) -> dict[str, Any]:
         """Return the figures as JSON-able data."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "answers"}
+        every = {f.name: getattr(self, f.name) for f in fields(self)}
+        maps = {} if self.maps is None else {"maps": asdict(self.maps)}
+        return {k: v for k, v in every.items() if k not in ("answers", "maps")} | maps
 
 
 def evaluation_batches(
@@ -99,10 +108,12 @@ def evaluate(
             are looked at.
 
     Raises:
-        DataError: there are no images.
+        DataError: there are no images, or their label maps meet the published protocol.
     """
     if not len(images):
         raise DataError("there are no images to evaluate on; this split is empty")
+    if images.labels.dim() > 1 and protocol == "published":
+        raise DataError("the published protocol has no label maps: evaluate with standard")
     was_training = net.training
     net.eval().to(device)
     converging = unrolls is None and net.stop is not None  # one answer, at the fixed point
@@ -110,14 +121,24 @@ def evaluate(
     steps = range(first, 2 if converging else (unrolls or net.graph.steps) + 1)
     accuracies, losses = ([_mean(device) for _ in steps] for _ in range(2))
     batches = evaluation_batches(images, preprocessing, protocol)
+
+    def logits_of(x: Tensor) -> Tensor:
+        each: Tensor = net(x)[None] if converging else net(x, unrolls=unrolls, readout=Each())
+        return each
+
+    if images.labels.dim() > 1:
+        confusions, means = _over_positions(net, batches, logits_of, len(steps))
+        net.train(was_training)
+        shares = tuple(map(right_share, confusions))
+        return Evaluation(len(images), shares[-1], means[-1], shares, means, protocol, None, first,
+                          map_scores(confusions))  # fmt: skip
     predicted = torch.zeros(len(steps), batches.distinct, dtype=torch.int64, device=device)
     weights = torch.zeros(batches.distinct, dtype=torch.int64)
     for window, (pixels, labels) in zip(batches.windows(), batches, strict=True):
         weights[window] += 1
         x, y = pixels.to(device), labels.to(device)
         weight = 1 if protocol == "published" else len(y)
-        each = net(x)[None] if converging else net(x, unrolls=unrolls, readout=Each())
-        for i, logits in enumerate(each):
+        for i, logits in enumerate(logits_of(x)):
             predicted[i, window] = logits.argmax(-1)
             accuracies[i].update((predicted[i, window] == y).double().mean(), weight)
             losses[i].update(functional.cross_entropy(logits, y).double(), weight)
@@ -134,6 +155,26 @@ def evaluate(
         answers=answers,
         first_unroll=first,
     )
+
+
+def _over_positions(
+    net: LoopyNet, batches: Batches, logits_of: Callable[[Tensor], Tensor], steps: int
+) -> tuple[list[Tensor], tuple[float, ...]]:
+    """Return the confusion matrix and the mean loss at every unroll, over labeled positions."""
+    device = next(net.parameters()).device
+    classes = net.graph.output_shape[0]
+    confusions = [
+        MulticlassConfusionMatrix(classes, ignore_index=IGNORED).to(device) for _ in range(steps)
+    ]
+    losses = [_mean(device) for _ in range(steps)]
+    for pixels, labels in batches:
+        x, y = pixels.to(device), labels.to(device)
+        known = int((y != IGNORED).sum())
+        for i, logits in enumerate(logits_of(x)):
+            confusions[i].update(logits.argmax(1), y)
+            losses[i].update(functional.cross_entropy(logits, y).double(), known)
+    means = tuple(float(loss.compute()) for loss in losses)
+    return [confusion.compute() for confusion in confusions], means
 
 
 def _mean(device: torch.device | str) -> MeanMetric:

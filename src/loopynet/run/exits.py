@@ -12,6 +12,7 @@ from torch import Tensor
 from loopynet.data import Images, Preprocessing
 from loopynet.errors import DataError, LoopyNetError
 from loopynet.network import Agreed, Confident, Converged, Each, LoopyNet, Stop
+from loopynet.network.checks import check_one_answer
 from loopynet.run.evaluate import evaluation_batches
 
 CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -123,7 +124,7 @@ def evaluate_exit(
     Raises:
         DataError: there are no images.
     """
-    _some(images)
+    _some(net, images)
     net.eval().to(device)
     right, unrolls, settled = [], [], []
     seconds = 0.0
@@ -200,7 +201,7 @@ def unroll_logits(
     Raises:
         DataError: there are no images.
     """
-    _some(images)
+    _some(net, images)
     net.eval().to(device)
     steps = unrolls or net.graph.steps
     batches = evaluation_batches(images, preprocessing)
@@ -208,7 +209,8 @@ def unroll_logits(
     return torch.cat(each, 1), images.labels.cpu()
 
 
-def _some(images: Images) -> None:
+def _some(net: LoopyNet, images: Images) -> None:
+    check_one_answer(net.graph, "early exit")
     if not len(images):
         raise DataError("there are no images to evaluate on; this split is empty")
 

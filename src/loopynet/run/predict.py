@@ -11,6 +11,7 @@ import torch
 from loopynet.data import read_image
 from loopynet.errors import SpecError
 from loopynet.network import Each
+from loopynet.network.checks import check_one_answer
 from loopynet.run.device import best_device
 from loopynet.run.folder import RunFolder
 
@@ -46,8 +47,10 @@ def predict(
     Raises:
         DataError: a file that is missing or no image.
         SpecError: a network whose input is no image.
+        LoopyNetError: a network of label maps.
     """
     net, preprocessing, names = run.network(), run.preprocessing(), run.class_names()
+    check_one_answer(net.graph, "predicting classes of image files")
     if len(net.graph.input_shape) != 3:
         raise SpecError(f'"{net.graph.name}" takes vectors, not images')
     shape = (net.graph.input_shape[0], net.graph.input_shape[1], net.graph.input_shape[2])

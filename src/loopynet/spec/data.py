@@ -35,5 +35,10 @@ class DataSpec(SpecModel):
         "none", description="standard deviation of the training images to divide by"
     )
     resize: bool = Field(False, description="resize images that differ from the input shape")
+    labels: Literal["image", "map"] = Field(
+        "image", description="one label for each image, or a map of labels, one for each position"
+    )
     image_key: str | None = Field(None, description="the image column; found if null")
-    label_key: str | None = Field(None, description="the label column; found if null")
+    label_key: str | None = Field(
+        None, description="the column of labels, or of label maps; found if null"
+    )

@@ -11,6 +11,7 @@ from loopynet.errors import DataError, RunError, SpecError
 from loopynet.graph import Graph
 from loopynet.parts.shape import show, size
 from loopynet.spec import TrainingSpec
+from loopynet.spec.augmentation import ColorJitter, Erase
 
 
 def check_device(options: TrainingSpec) -> None:
@@ -40,6 +41,25 @@ def check_augmentation(options: TrainingSpec, shape: tuple[int, ...]) -> None:
             f"cannot be applied to images {show(shape)} ({reason}); change or remove it",
             ("training", "augmentation"),
         ) from None
+
+
+def check_label_maps(options: TrainingSpec, graph: Graph) -> None:
+    """Raise SpecError for an option that does not go with label maps, if the network gives maps."""
+    if len(graph.output_shape) == 1:
+        return
+    if options.protocol == "published":
+        raise SpecError(
+            "is published, which has one label for each image, and the network gives label maps; "
+            "write standard",
+            ("training", "protocol"),
+        )
+    for number, step in enumerate(options.augmentation):
+        if not isinstance(step, ColorJitter | Erase):
+            raise SpecError(
+                "moves pixels and would leave their labels where they are, and the network gives "
+                "label maps; remove it (color_jitter and erase move none)",
+                ("training", "augmentation", number),
+            )
 
 
 def check_without_validation(options: TrainingSpec) -> None:

@@ -12,7 +12,7 @@ from torch.optim import Optimizer, lr_scheduler
 from torchmetrics.classification import MulticlassAccuracy
 
 from loopynet.network import LoopyNet
-from loopynet.network.loss import loss_over_time
+from loopynet.network.loss import IGNORED, loss_over_time
 from loopynet.parts.optimizers import schedules
 from loopynet.spec import TrainingSpec
 from loopynet.training.speed import build_optimizer
@@ -22,7 +22,7 @@ class LoopyModule(lightning.LightningModule):
     """A LoopyNet with its loss and optimizer, for any Lightning Trainer.
 
     Logs `train_loss`, `train_accuracy`, `validation_loss` and `validation_accuracy` per epoch; the
-    accuracies are those of the last unroll.
+    accuracies are those of the last unroll. With label maps they are over labeled positions.
 
     Args:
         net: the network.
@@ -40,7 +40,10 @@ class LoopyModule(lightning.LightningModule):
         self.unrolls = None
         classes = net.graph.output_shape[0]
         self.accuracies = nn.ModuleDict(
-            {part: MulticlassAccuracy(classes, average="micro") for part in ("fit", "validation")}
+            {
+                part: MulticlassAccuracy(classes, average="micro", ignore_index=IGNORED)
+                for part in ("fit", "validation")
+            }
         )
 
     @property
@@ -54,7 +57,7 @@ class LoopyModule(lightning.LightningModule):
         return logits
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
-        """Return the loss of a batch (images [N, C, H, W], labels [N])."""
+        """Return the loss of a batch: images [N, C, H, W], labels [N] or maps of them."""
         return self._step(batch, "fit", "train", self.options.label_smoothing)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
@@ -68,7 +71,7 @@ class LoopyModule(lightning.LightningModule):
         logits = self.net(x, unrolls=self.unrolls if part == "fit" else None)
         loss = loss_over_time(logits, labels, self.net.spec.loss.steps, smoothing)
         accuracy = cast(MulticlassAccuracy, self.accuracies[part])
-        accuracy(logits if logits.dim() == 2 else logits[-1], labels)
+        accuracy(logits if logits.dim() == labels.dim() + 1 else logits[-1], labels)
         options: dict[str, Any] = {"on_epoch": True, "on_step": False, "batch_size": len(x)}
         self.log(f"{prefix}_loss", loss.detach(), **options)
         self.log(f"{prefix}_accuracy", accuracy, prog_bar=True, **options)

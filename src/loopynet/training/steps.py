@@ -16,10 +16,11 @@ from loopynet.training.speed import build_optimizer, decide, prepare
 
 
 def random_batch(graph: Graph, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the same images [size, *input_shape] and labels [size] each time."""
+    """Return the same images [size, *input_shape] and labels, [size] or maps, each time."""
     draws = torch.Generator().manual_seed(0)
     images = torch.randn(size, *graph.input_shape, generator=draws)
-    labels = torch.randint(graph.output_shape[0], (size,), generator=draws)
+    classes, *grid = graph.output_shape
+    labels = torch.randint(classes, (size, *grid), generator=draws)
     return images.to(device), labels.to(device)
 
 

@@ -23,6 +23,7 @@ from loopynet.training.checks import (
     check_augmentation,
     check_checkpoint,
     check_device,
+    check_label_maps,
     check_smallest_batch,
     check_without_validation,
 )
@@ -110,7 +111,8 @@ def _prepare(spec: NetworkSpec) -> tuple[LoopyNet, ImageData]:
     net = LoopyNet(spec)
     check_memory(net.graph, spec.training.batch_size)
     check_augmentation(spec.training, net.graph.input_shape)
-    data = load_data(spec.data, net.graph.input_shape, net.graph.output_shape[0])
+    check_label_maps(spec.training, net.graph)
+    data = load_data(spec.data, net.graph.input_shape, *net.graph.output_shape)
     if not len(data.validation):
         check_without_validation(spec.training)
     check_smallest_batch(net.graph, spec.training, len(data.train))
@@ -155,7 +157,9 @@ def _fit(
         scores = {
             part: score(net, some) for part, some in zip(PARTS, images, strict=True) if len(some)
         }
-        run.write_tensors("answers.safetensors", scores["test"].answers.to_tensors())
+        answers = scores["test"].answers
+        if answers is not None:
+            run.write_tensors("answers.safetensors", answers.to_tensors())
     run.write_json(
         "results.json",
         {
