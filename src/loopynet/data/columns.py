@@ -26,12 +26,10 @@ def image_column(features: Features, key: str | None, origin: str, label: str | 
     """
     if key is not None:
         return _named(features, key, _may_be_image, "image", origin)
-    return _found(
-        [name for name in features if _is_image(features[name]) and name != label],
-        "image",
-        features,
-        origin,
-    )
+    images = [name for name in features if _is_image(features[name])]
+    if len(images) > 1:
+        images = [name for name in images if name != label]
+    return _found(images, "image", features, origin)
 
 
 def label_column(features: Features, key: str | None, origin: str) -> str:

@@ -43,19 +43,20 @@ def load_data(spec: DataSpec, shape: tuple[int, ...], classes: int | None, *grid
     """
     frame = frame_for(shape, resize=spec.resize)
     source = open_source(spec)
-    _check_classes(source, classes)
     _check_kind(source, spec)
+    _check_classes(source, classes)
     labels = source.train.labels
     n_test = None if source.test is None else len(source.test.labels)
     split = split_indices(len(labels), n_test, source.name, labels, spec.split)
     test_rows = source.train if source.test is None else source.test
     test_maps = source.train_maps if source.test is None else source.test_maps
-    size = grid or frame.shape[1:]
 
     def images(rows: Rows, maps: Maps | None, indices: NDArray[np.int64]) -> Images:
         if maps is None:
             return _images(rows, indices, frame, source, classes)
-        return _mapped_images((rows, maps), indices, (frame, size), source, classes)
+        labels = on_grid(maps.read(indices, frame), grid or frame.shape[1:])
+        _check_maps(labels, indices, rows, len(source.class_names or ()) or classes or UNLABELED)
+        return Images(rows.read(indices, frame), labels)
 
     train = images(source.train, source.train_maps, split.train)
     validation = images(source.train, source.train_maps, split.validation)
@@ -79,28 +80,17 @@ def _images(
     return Images(rows.read(indices, frame), torch.from_numpy(labels))
 
 
-def _mapped_images(
-    data: tuple[Rows, Maps],
-    indices: NDArray[np.int64],
-    form: tuple[Frame, tuple[int, ...]],
-    source: Source,
-    classes: int | None,
-) -> Images:
-    """Return images with label maps on the network's grid."""
-    (rows, maps), (frame, size) = data, form
-    labels = on_grid(maps.read(indices, frame), size)
-    limit = len(source.class_names) if source.class_names else (classes or UNLABELED)
-    for place, one in enumerate(labels):
+def _check_maps(labels: Tensor, indices: NDArray[np.int64], rows: Rows, limit: int) -> None:
+    """Raise DataError for a label from `limit` on, or a map [n, H, W] without any label."""
+    for row, one in zip(indices.tolist(), labels, strict=True):
         known = one[one != UNLABELED]
         if len(known) == 0:
-            raise DataError(f"{rows.where(int(indices[place]))} has no labeled position: remove it")
+            raise DataError(f"{rows.where(row)} has no labeled position: remove it")
         if int(known.max()) >= limit:
             raise DataError(
-                f"the label map of {rows.where(int(indices[place]))} has the label "
-                f"{int(known.max())}, but only 0 to {limit - 1} and 255 (none) are allowed: "
-                "correct the map or remove the image"
+                f"the label map of {rows.where(row)} has the label {int(known.max())}, but only 0 "
+                f"to {limit - 1} and 255 (none) are allowed: correct the map or remove the image"
             )
-    return Images(rows.read(indices, frame), labels)
 
 
 def _check_kind(source: Source, spec: DataSpec) -> None:

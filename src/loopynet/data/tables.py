@@ -52,7 +52,7 @@ def open_tables(
     features = splits[train].features
     image = image_column(features, keys[0], origin, keys[1])
     label_key = keys[1]
-    if label_key is not None and holds_maps(features, label_key):
+    if label_key is not None and label_key != image and holds_maps(features, label_key):
         return _open_maps(splits, (train, test), origin, (image, label_key), name_rows)
     label = label_column(features, keys[1], origin)
     words = _words(splits[train], label) if is_word(features[label]) else None

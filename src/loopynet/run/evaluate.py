@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -127,11 +126,11 @@ def evaluate(
         return each
 
     if images.labels.dim() > 1:
-        confusions, means = _over_positions(net, batches, logits_of, len(steps))
+        confusions = [_confusion(net.graph.output_shape[0], device) for _ in steps]
+        for pixels, labels in batches:
+            _add_maps(logits_of(pixels.to(device)), labels.to(device), confusions, losses)
         net.train(was_training)
-        shares = tuple(map(right_share, confusions))
-        return Evaluation(len(images), shares[-1], means[-1], shares, means, protocol, None, first,
-                          map_scores(confusions))  # fmt: skip
+        return _of_maps(len(images), first, [c.compute() for c in confusions], losses)
     predicted = torch.zeros(len(steps), batches.distinct, dtype=torch.int64, device=device)
     weights = torch.zeros(batches.distinct, dtype=torch.int64)
     for window, (pixels, labels) in zip(batches.windows(), batches, strict=True):
@@ -157,24 +156,39 @@ def evaluate(
     )
 
 
-def _over_positions(
-    net: LoopyNet, batches: Batches, logits_of: Callable[[Tensor], Tensor], steps: int
-) -> tuple[list[Tensor], tuple[float, ...]]:
-    """Return the confusion matrix and the mean loss at every unroll, over labeled positions."""
-    device = next(net.parameters()).device
-    classes = net.graph.output_shape[0]
-    confusions = [
-        MulticlassConfusionMatrix(classes, ignore_index=IGNORED).to(device) for _ in range(steps)
-    ]
-    losses = [_mean(device) for _ in range(steps)]
-    for pixels, labels in batches:
-        x, y = pixels.to(device), labels.to(device)
-        known = int((y != IGNORED).sum())
-        for i, logits in enumerate(logits_of(x)):
-            confusions[i].update(logits.argmax(1), y)
-            losses[i].update(functional.cross_entropy(logits, y).double(), known)
+def _confusion(classes: int, device: torch.device | str) -> MulticlassConfusionMatrix:
+    return MulticlassConfusionMatrix(classes, ignore_index=IGNORED).to(device)
+
+
+def _add_maps(
+    each: Tensor,
+    labels: Tensor,
+    confusions: list[MulticlassConfusionMatrix],
+    losses: list[MeanMetric],
+) -> None:
+    """Add a batch's answers [k, N, classes, H, W] to the figures of every unroll."""
+    known = int((labels != IGNORED).sum())
+    for logits, confusion, loss in zip(each, confusions, losses, strict=True):
+        confusion.update(logits.argmax(1), labels)
+        loss.update(functional.cross_entropy(logits, labels).double(), known)
+
+
+def _of_maps(
+    images: int, first: int, confusions: list[Tensor], losses: list[MeanMetric]
+) -> Evaluation:
+    shares = tuple(right_share(confusion) for confusion in confusions)
     means = tuple(float(loss.compute()) for loss in losses)
-    return [confusion.compute() for confusion in confusions], means
+    return Evaluation(
+        images=images,
+        accuracy=shares[-1],
+        loss=means[-1],
+        accuracies=shares,
+        losses=means,
+        protocol="standard",
+        answers=None,
+        first_unroll=first,
+        maps=map_scores(confusions),
+    )
 
 
 def _mean(device: torch.device | str) -> MeanMetric:

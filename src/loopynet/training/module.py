@@ -38,10 +38,11 @@ class LoopyModule(lightning.LightningModule):
         super().__init__()
         self.net, self.fused = net, fused
         self.unrolls = None
-        classes = net.graph.output_shape[0]
+        classes, *grid = net.graph.output_shape
+        ignored = IGNORED if grid else None  # looking for it costs a little time
         self.accuracies = nn.ModuleDict(
             {
-                part: MulticlassAccuracy(classes, average="micro", ignore_index=IGNORED)
+                part: MulticlassAccuracy(classes, average="micro", ignore_index=ignored)
                 for part in ("fit", "validation")
             }
         )
