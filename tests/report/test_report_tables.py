@@ -3,7 +3,7 @@
 import torch
 from safetensors.torch import save_file
 
-from loopynet.report.tables import classes_table, plain_table
+from loopynet.report.tables import classes_table, plain_table, unrolls_table
 from loopynet.run import RunFolder
 
 
@@ -33,3 +33,10 @@ def test_plain_data_is_a_line_for_each_value():
     assert "<td>False</td>" in html
     assert ">h</th>" not in html
     assert "d</th>" not in html
+
+
+def test_unrolls_have_their_numbers_where_the_first_ones_give_no_logits():
+    found = {"accuracies": [0.25, 0.5], "losses": [2.0, 1.0], "first_unroll": 3}
+    html = unrolls_table({"validation": None, "test": found})
+    assert '<td class="number">25.00</td>' in html.split(">3</th>")[1].split("</tr>")[0]
+    assert '<td class="number">50.00</td>' in html.split(">4</th>")[1].split("</tr>")[0]

@@ -36,9 +36,10 @@ def unrolls_table(results: Mapping[str, Any]) -> Markup:
     steps = len(results[parts[0]]["accuracies"]) if parts else 0
     if steps < 2:
         return Markup("")
+    first = results[parts[0]].get("first_unroll", 1)
     rows = []
     for t in range(steps):
-        cells = [str(t + 1)]
+        cells = [str(first + t)]
         for part in parts:
             cells += [_percent(results[part]["accuracies"][t]), f"{results[part]['losses'][t]:.4f}"]
         rows.append(cells)
