@@ -26,6 +26,18 @@ def test_answers_by_class_are_counted_with_their_weights(tmp_path):
         assert cells in html
 
 
+def test_an_answer_that_is_no_class_of_the_data_has_its_number(tmp_path):
+    run = RunFolder(tmp_path)
+    run.write_json("data.json", {"class_names": ["cat", "dog"]})
+    answers = {
+        "labels": torch.tensor([0, 1], dtype=torch.uint8),
+        "predicted": torch.tensor([[3, 1]], dtype=torch.uint8),
+        "weights": torch.ones(2, dtype=torch.int32),
+    }
+    save_file(answers, tmp_path / "answers.safetensors")
+    assert "<td>3, 100.0 %</td>" in classes_table(run)
+
+
 def test_plain_data_is_a_line_for_each_value():
     html = plain_table({"a": {"b_c": 1, "d": []}, "e": ["f", "g"], "h": None, "i": False}, "t")
     assert ">a, b c</th>" in html

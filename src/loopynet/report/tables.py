@@ -102,6 +102,7 @@ def classes_table(run: RunFolder) -> Markup:
     predicted = answers["predicted"][-1].numpy().astype(int)
     weights = answers["weights"].numpy().astype(float)
     names = run.class_names()
+    names += tuple(map(str, range(len(names), int(predicted.max()) + 1)))  # more outputs than names
     counts = np.zeros((len(names), len(names)))
     np.add.at(counts, (labels, predicted), weights)
     rows = [_class_cells(names, i, counts, int((labels == i).sum())) for i in range(len(names))]
