@@ -18,7 +18,7 @@ from loopynet.network import LoopyNet
 from loopynet.network.weights import load_weights
 from loopynet.run import Evaluation, RunFolder, evaluate, evaluation_batches
 from loopynet.spec import NetworkSpec
-from loopynet.training.callbacks import EpochTable, KeepBest
+from loopynet.training.callbacks import EpochTable, KeepBest, StayStopped
 from loopynet.training.checks import (
     check_augmentation,
     check_checkpoint,
@@ -218,15 +218,10 @@ def _trainer(
     if len(data.validation):
         callbacks.append(KeepBest(run, net))
     if options.early_stopping is not None:
-        stopping = options.early_stopping
-        callbacks.append(
-            EarlyStopping(
-                stopping.monitor,
-                stopping.min_delta,
-                stopping.patience,
-                mode="min" if stopping.monitor == "validation_loss" else "max",
-            )
-        )
+        asked = options.early_stopping
+        mode = "min" if asked.monitor == "validation_loss" else "max"
+        stopping = EarlyStopping(asked.monitor, asked.min_delta, asked.patience, mode=mode)
+        callbacks += [stopping, StayStopped(stopping)]
     # Last of all and after the whole epoch, so that it holds everything's state at the epoch's end.
     callbacks.append(
         ModelCheckpoint(folder, "last", enable_version_counter=False, save_on_train_epoch_end=True)
