@@ -2,9 +2,10 @@
 
 import pytest
 
+from loopynet import load_spec
 from loopynet.cli.experiments import _step_times
-from loopynet.cli.main import build_parser
-from loopynet.compare import find_cells
+from loopynet.cli.main import build_parser, main
+from loopynet.compare import find_cells, grid
 from loopynet.reproduce import EXPERIMENTS, Scale
 
 
@@ -28,3 +29,24 @@ def test_step_times_of_other_networks_are_not_used(tmp_path):
     assert step_times("--data", "digits", "--batch-size", "5", "--no-run") is None
     assert step_times("--batch-size", "4", "--no-run") is None
     assert step_times("--batch-size", "4").networks != digits.networks
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--vary", "unroll.steps", "1", "--vary", "unroll.steps", "2"], "given twice"),
+        (["--batch-size", "5", "--vary", "training.batch_size", "32"], "given twice"),
+        (["--baseline", "deep"], '"deep": is none of digits-loopy.'),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", "digits-loopy", *words, "--no-run"]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_value_that_is_written_twice_is_one_setting():
+    cells = grid([load_spec("digits-loopy")], {"training.batch_size": ["5", "32", "5"]}, seeds=2)
+    assert [(c.settings["training.batch_size"], c.seed) for c in cells] == [
+        ("5", 0), ("5", 1), ("32", 0), ("32", 1)
+    ]  # fmt: skip

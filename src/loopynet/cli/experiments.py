@@ -107,7 +107,8 @@ def run_compare(options: argparse.Namespace) -> int:
     names = _distinct_names(specs)
     baseline = options.baseline or names[0]
     if baseline not in names:
-        raise SpecError(f'--baseline "{baseline}": {did_you_mean(baseline, names)}'.rstrip())
+        hint = did_you_mean(baseline, names)
+        raise SpecError(f'--baseline "{baseline}": is none of {", ".join(names)}.{hint}')
     folders = _run(grid(specs, _varied(options), options.seeds), options)
     title = f"Comparison of {', '.join(names)}"
     summary = summarize(folders, title, _command(), baseline, tuple(options.note))
@@ -172,6 +173,10 @@ def _varied(options: argparse.Namespace) -> dict[str, list[str]]:
             raise SpecError(f"--vary {key}: write its values after the key, such as {key} 1 2 3")
         if key == "training.seed":
             raise SpecError("--vary training.seed: write --seeds N instead")
+        if key in vary:
+            raise SpecError(
+                f"--vary {key}: its values are given twice; write all of them in one place"
+            )
         vary[key] = values
     return vary
 
