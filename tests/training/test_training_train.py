@@ -1,5 +1,6 @@
 import csv
 import json
+import signal
 
 import pytest
 import torch
@@ -83,6 +84,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path, stop_after):
             raise KeyboardInterrupt
 
     stopped = train(spec, str(tmp_path / "stopped"), say=interrupt)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert stopped.interrupted
     assert stopped.test is None
     assert (stopped.run.path / "model.safetensors").is_file()

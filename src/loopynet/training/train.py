@@ -32,7 +32,7 @@ from loopynet.training.memory import PeakMemory
 from loopynet.training.module import LoopyModule
 from loopynet.training.progress import ProgressBar
 from loopynet.training.speed import Speed, decide, plain, prepare
-from loopynet.training.trainer import build_trainer, quiet
+from loopynet.training.trainer import build_trainer, quiet, restored_interrupts
 
 PARTS = ("train", "validation", "test")
 SCORED = 10_000
@@ -119,6 +119,7 @@ def _prepare(spec: NetworkSpec) -> tuple[LoopyNet, ImageData]:
     return net, data
 
 
+@restored_interrupts()
 def _fit(
     net: LoopyNet,
     data: ImageData,
