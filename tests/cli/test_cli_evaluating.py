@@ -54,6 +54,16 @@ def test_rules_that_are_named_are_timed(run, capsys):
     assert {"all", "confident=0.8", "agreed=2"} <= set(rows)
 
 
+@pytest.mark.filterwarnings("ignore:running 5 unrolls")
+def test_rules_run_as_many_unrolls_as_are_asked_for(run, capsys):
+    assert main(["evaluate", run, "--unrolls", "5", "--stop", "confident=1"]) == 0
+    lines = [line.split("│") for line in capsys.readouterr().out.splitlines()]
+    rows = {line[1].strip(): float(line[2]) for line in lines[1:] if len(line) > 2}
+    assert rows["all unrolls"] == rows["confident=1"] == 5
+    assert main(["evaluate", run, "--unrolls", "5", "--stop", "converged=0.1"]) == 1
+    assert "leave --unrolls out" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [["--lost", "-1"], ["--lost", "much"], ["--lost", "101"]])
 def test_wrong_points_are_refused(words, capsys):
     with pytest.raises(SystemExit):

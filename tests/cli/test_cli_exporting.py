@@ -52,9 +52,10 @@ def test_code(tmp_path: Path) -> None:
     compile(code, "net.py", "exec")
 
 
+@pytest.mark.parametrize("form", ["fx", "torch"])
 def test_a_folder_that_is_not_there_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "no" / "net.py"
-    assert main(["export", "mnist-loopy", "--format", "fx", "--out", str(file)]) == 1
+    assert main(["export", "mnist-loopy", "--format", form, "--out", str(file)]) == 1
     assert capsys.readouterr().err == f"loopynet: {file}: No such file or directory\n"

@@ -154,6 +154,19 @@ def test_what_belongs_to_the_loops_goes_with_them() -> None:
     )
 
 
+@pytest.mark.parametrize("word", ["no-loops", "same-parameters", "same-multiply-adds"])
+def test_a_network_that_runs_to_convergence_has_the_full_gradient_without_loops(word: str) -> None:
+    changes = ("norm={type: group, over_time: shared}", "unroll.until=converged")
+    spec = load_spec(
+        "digits-loopy",
+        (*changes, "training.gradient=implicit", "training.optimizer={type: sgd, momentum: 0.9}"),
+    )
+    control = CONTROLS[word](spec)
+    assert control.training.gradient.name == "full"
+    assert control.training.optimizer == spec.training.optimizer
+    assert parse_spec(to_yaml(control)) == control
+
+
 def test_networks_that_have_nothing_to_untie_are_refused() -> None:
     with pytest.raises(SpecError, match="loops: the network has no loops"):
         untied(load_spec("cifar10-vanilla"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
+import torch
 import yaml
 from huggingface_hub import ModelCard
 
-from loopynet import LoopyNet, parse_spec
+from loopynet import LoopyNet, load_spec, parse_spec
 from loopynet.describe import draw_text
 from loopynet.hub import model_card
 from loopynet.run import RunFolder
@@ -53,3 +56,23 @@ def test_without_a_run_it_claims_nothing() -> None:
     assert "datasets" not in str(card).split("---\n")[1]
     assert "None: it was not evaluated." in card.text
     assert "Nothing is known of the data" in card.text
+
+
+def test_it_says_how_many_epochs_were_trained_and_how_to_read_the_last_unroll() -> None:
+    run = RunFolder.open("cifar10-exits")
+    text = model_card(run.network(), run).text  # it ran half of the epochs of its spec
+    assert "4 of 8 epochs, seed 0." in text
+    assert 'net(x, readout="last")  # of the last unroll' in text  # the spec reads each
+
+
+def test_a_network_that_runs_to_convergence_has_an_example_that_runs() -> None:
+    changes = ("norm={type: group, over_time: shared}", "unroll.until=converged")
+    spec = load_spec("digits-loopy", (*changes, "unroll.max_steps=3", "training.gradient=implicit"))
+    net = LoopyNet(spec).eval()
+    text = model_card(net).text
+    calls = [line.split("#")[0] for line in text.splitlines() if " = net(x" in line]
+    assert len(calls) == 2
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        exec("\n".join(calls), {"net": net, "x": torch.rand(2, 1, 8, 8)})
+    assert "when its loops have settled" in text

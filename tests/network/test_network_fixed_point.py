@@ -180,6 +180,14 @@ def test_fixed_point_gradients_need_a_fixed_point(net, x, mode):
         net(x, gradient=mode)
 
 
+@pytest.mark.parametrize("merge", ["mul", "max"])
+def test_loops_that_do_not_converge_say_so_in_inference_mode(net, x, merge):
+    net = contracting(tiny(EXAMPLE.replace("[way]", f"[way], merge: {merge}")))
+    with torch.inference_mode(), pytest.warns(LoopyNetWarning, match="spectral radius"):
+        outcome = net.run(x.detach(), Converged(1e-9, max_steps=4))
+    assert not outcome.converged.any()
+
+
 def test_what_cannot_converge_is_refused(net, x):
     with pytest.raises(LoopyNetError, match="is untied"):
         net.untie()(x, stop=Converged())

@@ -58,6 +58,17 @@ def test_the_accuracies_are_those_of_results_json(tmp_path):
     assert steps == [["network", "1", "2"], ["one", "50.00", "75.00"], ["two", "50.00", "75.00"]]
 
 
+def test_unrolls_have_their_numbers_where_the_first_ones_give_no_logits(tmp_path):
+    folders = comparison(tmp_path)
+    summary = summarize(folders, "t", "c")
+    one, late = summary.rows
+    summary = replace(summary, rows=(one, replace(late, first_unroll=2)))
+    page = page_of(summary, folders, tmp_path)
+    steps = page.tables["Test accuracy at each unroll in percent, means over seeds"]
+    assert steps[0] == ["network", "1", "2", "3"]
+    assert steps[2] == ["two", "", "50.00", "75.00"]
+
+
 def test_every_row_has_curves_a_config_and_a_drawing(tmp_path):
     folders = comparison(tmp_path)
     page = page_of(summarize(folders, "t", "c"), folders, tmp_path)

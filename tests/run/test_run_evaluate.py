@@ -3,7 +3,7 @@ import torch
 
 from loopynet import DataError, Identity, LoopyNet, NetworkSpec
 from loopynet.data import Images, Preprocessing
-from loopynet.run import evaluate
+from loopynet.run import Answers, evaluate
 from loopynet.spec import DataSpec
 
 
@@ -104,3 +104,9 @@ def test_unrolls_without_logits_are_left_out_and_the_others_keep_their_numbers()
     assert result.plain()["first_unroll"] == 2
     assert len(evaluate(net, images, preprocessing, unrolls=2).accuracies) == 1
     assert evaluate(*answers([True])).first_unroll == 1
+
+
+def test_answers_beyond_255_are_kept_where_all_labels_are_below():
+    labels, weights = torch.tensor([4, 5]), torch.ones(2, dtype=torch.int64)
+    kept = Answers(labels, torch.tensor([[260, 5]]), weights).to_tensors()
+    assert kept["predicted"].tolist() == [[260, 5]]

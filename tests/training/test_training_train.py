@@ -1,5 +1,6 @@
 import csv
 import json
+import signal
 
 import pytest
 import torch
@@ -83,6 +84,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path, stop_after):
             raise KeyboardInterrupt
 
     stopped = train(spec, str(tmp_path / "stopped"), say=interrupt)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert stopped.interrupted
     assert stopped.test is None
     assert (stopped.run.path / "model.safetensors").is_file()
@@ -136,6 +138,17 @@ def test_a_run_that_was_killed_after_its_last_epoch_is_scored(tmp_path):
     assert found["test"] == expected["test"]
     assert found["seconds"] == expected["seconds"]
     assert (run.path / "answers.safetensors").is_file()
+
+
+def test_a_run_that_was_killed_after_it_stopped_early_is_scored_and_not_continued(tmp_path):
+    stopping = "training.early_stopping={patience: 1, monitor: validation_accuracy, min_delta: 0.9}"
+    run = train(small_spec(stopping), str(tmp_path / "run")).run
+    expected, kept = run.read_json("results.json"), weights(run)
+    assert expected["epochs"] == 2
+    (run.path / "results.json").unlink()
+    assert resume(run).stopped_early
+    assert run.read_json("results.json")["epochs"] == 2
+    assert same(weights(run), kept)
 
 
 def test_a_folder_with_nothing_but_a_config_is_a_run_that_has_not_begun(tmp_path):

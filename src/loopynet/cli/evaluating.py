@@ -91,16 +91,22 @@ def _print_exits(
     """Print the curve of accuracy against mean unrolls, and timed runs of the rules asked for."""
     from rich.table import Table
 
+    from loopynet.network import Converged
     from loopynet.run import best_device, evaluate_exit, exit_curve, parse_rule, show_rule
 
     rules = [parse_rule(text) for text in options.stop]
+    most = options.unrolls
+    if most and any(isinstance(rule, Converged) for rule in rules):
+        raise LoopyNetError("--stop converged runs until the signals settle: leave --unrolls out")
     device = best_device()
     table = Table("stop", "mean unrolls", "accuracy", "seconds")
     points = []
     if options.early_exit:
-        points += exit_curve(net, images, preprocessing, options.unrolls, device)
+        points += exit_curve(net, images, preprocessing, most, device)
     if rules:
-        points += [evaluate_exit(net, images, preprocessing, r, device) for r in (None, *rules)]
+        points += [
+            evaluate_exit(net, images, preprocessing, rule, device, most) for rule in (None, *rules)
+        ]
     for point in points:
         seconds = "" if point.seconds is None else f"{point.seconds:.2f}"
         accuracy = f"{100 * point.accuracy:.2f} %"

@@ -107,7 +107,8 @@ def run_compare(options: argparse.Namespace) -> int:
     names = _distinct_names(specs)
     baseline = options.baseline or names[0]
     if baseline not in names:
-        raise SpecError(f'--baseline "{baseline}": {did_you_mean(baseline, names)}'.rstrip())
+        hint = did_you_mean(baseline, names)
+        raise SpecError(f'--baseline "{baseline}": is none of {", ".join(names)}.{hint}')
     folders = _run(grid(specs, _varied(options), options.seeds), options)
     title = f"Comparison of {', '.join(names)}"
     summary = summarize(folders, title, _command(), baseline, tuple(options.note))
@@ -172,6 +173,10 @@ def _varied(options: argparse.Namespace) -> dict[str, list[str]]:
             raise SpecError(f"--vary {key}: write its values after the key, such as {key} 1 2 3")
         if key == "training.seed":
             raise SpecError("--vary training.seed: write --seeds N instead")
+        if key in vary:
+            raise SpecError(
+                f"--vary {key}: its values are given twice; write all of them in one place"
+            )
         vary[key] = values
     return vary
 
@@ -195,22 +200,29 @@ def _run(cells: Sequence[Cell], options: argparse.Namespace) -> list[CellFolder]
 def _step_times(
     names: Sequence[str], folders: Sequence[CellFolder], options: argparse.Namespace
 ) -> StepTimes | None:
-    """Return the times of training steps, measured side by side once and kept in a file."""
+    """Return the times of training steps, measured side by side once and kept in a file.
+
+    Those of other networks or another batch size, which an earlier command left, do not count.
+    """
     from loopynet.reproduce import StepTimes, measure_step_times
+    from loopynet.reproduce.step_times import digest
     from loopynet.run import RunFolder, best_device
 
     kept = RunFolder(Path(options.out))
     if not names:
         return None
-    if (kept.path / "step-times.json").is_file():
-        return StepTimes(**kept.read_json("step-times.json"))
-    if options.no_run:
-        return None
     largest = max(folder.cell.spec.training.batch_size for folder in folders)
-    specs = {
+    known = {
         f.cell.spec.name: f.cell.spec for f in folders if f.cell.spec.training.batch_size == largest
     }
-    times = measure_step_times({name: specs[name] for name in names}, best_device())
+    specs = {name: known[name] for name in names}
+    if (kept.path / "step-times.json").is_file():
+        times = StepTimes(**kept.read_json("step-times.json"))
+        if times.batch_size == largest and times.networks in ("", digest(specs)):
+            return times
+    if options.no_run:
+        return None
+    times = measure_step_times(specs, best_device())
     kept.write_json("step-times.json", times.plain())
     return times
 

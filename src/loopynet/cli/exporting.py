@@ -26,7 +26,9 @@ def run_export(options: argparse.Namespace) -> int:
 
         from loopynet.export import to_program
 
-        torch.export.save(to_program(net, options.unrolls, readout), path)
+        program = to_program(net, options.unrolls, readout)
+        with path.open("wb") as file:  # which torch would open with an error of its own
+            torch.export.save(program, file)
     else:
         from loopynet.export import to_fx
 

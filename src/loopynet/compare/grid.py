@@ -29,7 +29,7 @@ def grid(
     vary = vary or {}
     cells = []
     for spec in specs:
-        for values in product(*vary.values()):
+        for values in product(*map(dict.fromkeys, vary.values())):  # a value twice is one setting
             settings = dict(zip(vary, values, strict=True))
             changes = [f"{key}={value}" for key, value in settings.items()]
             for seed in range(spec.training.seed, spec.training.seed + seeds):

@@ -11,6 +11,7 @@ from loopynet.errors import SpecError
 from loopynet.graph import build_graph, costs
 from loopynet.parts.shape import show
 from loopynet.spec.network import NetworkSpec
+from loopynet.spec.training import TrainingSpec
 from loopynet.spec.wiring import Skip
 
 
@@ -79,6 +80,11 @@ def _without_loops(spec: NetworkSpec, suffix: str) -> NetworkSpec:
     changes: dict[str, Any] = {"layers": layers}
     if "loss" in spec.model_fields_set:
         changes["loss"] = spec.loss.model_copy(update={"steps": "last"})
+    if spec.unroll.until == "converged" and spec.loops:
+        # The gradient of a fixed point, of which there is none without loops.
+        names = spec.training.model_fields_set - {"gradient"}
+        kept = {name: getattr(spec.training, name) for name in names}
+        changes["training"] = TrainingSpec.model_validate(kept)
     if "skips" in spec.model_fields_set:
         changes["skips"] = {name: _undelayed(skip) for name, skip in spec.skips.items()}
     # A spec that says nothing of unrolls and readout has one unroll and reads it.

@@ -12,7 +12,7 @@ from loopynet.network.checks import check_one_answer
 from loopynet.spec import NetworkSpec
 from loopynet.training.checks import check_device, check_smallest_batch, check_without_validation
 from loopynet.training.module import LoopyModule
-from loopynet.training.trainer import build_trainer, quiet
+from loopynet.training.trainer import build_trainer, quiet, restored_interrupts
 
 
 def fit_network(spec: NetworkSpec, x: Tensor, labels: Tensor, seed: int) -> LoopyNet:
@@ -45,6 +45,6 @@ def fit_network(spec: NetworkSpec, x: Tensor, labels: Tensor, seed: int) -> Loop
         check_smallest_batch(net.graph, options, len(x))
         batches = DataLoader(TensorDataset(x, labels), options.batch_size, shuffle=True)
         trainer = build_trainer(net, seed, enable_checkpointing=False)
-        with quiet():
+        with quiet(), restored_interrupts():
             trainer.fit(LoopyModule(net), batches)
     return net.cpu().eval()

@@ -8,7 +8,6 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from loopynet.describe import draw_text, summarize
-from loopynet.graph import Graph
 from loopynet.network import LoopyNet
 from loopynet.network.checks import check_one_answer
 from loopynet.parts.shape import show
@@ -40,10 +39,10 @@ def model_card(
     )
     sections = [
         _what(net),
-        _use(repo_id, run is not None),
+        _use(net, repo_id, run is not None),
         f"## Network\n\n```text\n{draw_text(net.graph)}\n```",
         _data(net, run),
-        _figures(results, net.graph),
+        _figures(results, net),
         _limits(net, run is not None),
         f"## Spec\n\n```yaml\n{to_yaml(net.spec)}```",
     ]
@@ -52,10 +51,14 @@ def model_card(
 
 def _results(run: RunFolder | None) -> dict[str, Any]:
     """Return the figures of a run that was finished; nothing for one that was not."""
-    if run is None or not (run.path / "results.json").is_file():
+    if run is None or not _has_results(run):
         return {}
     results = run.read_json("results.json")
     return {part: results[part] for part in ("validation", "test") if results.get(part)}
+
+
+def _has_results(run: RunFolder) -> bool:
+    return (run.path / "results.json").is_file()
 
 
 def _scored(net: LoopyNet, results: dict[str, Any]) -> list[EvalResult]:
@@ -85,13 +88,15 @@ def _what(net: LoopyNet) -> str:
     )
 
 
-def _use(repo_id: str, trained: bool) -> str:
+def _use(net: LoopyNet, repo_id: str, trained: bool) -> str:
+    some = f"unrolls={net.graph.steps}, " if net.stop else ""
+    last = "at convergence" if net.stop else "of the last unroll"
     lines = [
         "from loopynet import from_pretrained",
         "",
         f'net = from_pretrained("{repo_id}")  # a torch.nn.Module, in evaluation mode',
-        "logits = net(x)  # of the last unroll; x is a batch of inputs",
-        'each = net(x, readout="each")  # of every unroll',
+        f'logits = net(x, readout="last")  # {last}; x is a batch of inputs',
+        f'each = net(x, {some}readout="each")  # of every unroll',
     ]
     text = "## Use\n\n```python\n" + "\n".join(lines) + "\n```"
     if trained:
@@ -109,23 +114,26 @@ def _data(net: LoopyNet, run: RunFolder | None) -> str:
     split = found.get("split", {})
     parts = [f"{split[p]:,} for {p}" for p in ("train", "validation", "test") if p in split]
     options = net.spec.training
+    done = run.read_json("results.json")["epochs"] if _has_results(run) else 0
+    epochs = options.epochs if done == options.epochs else f"{done} of {options.epochs}"
     text = f"## Data\n\n{net.spec.data.name}" + (f": {', '.join(parts)}." if parts else ".")
     return (
         f"{text}\n\nTrained with {options.optimizer.name}, learning rate "
-        f"{options.learning_rate:g}, batches of {options.batch_size}, {options.epochs} epochs, "
+        f"{options.learning_rate:g}, batches of {options.batch_size}, {epochs} epochs, "
         f"seed {options.seed}."
     )
 
 
-def _figures(results: dict[str, Any], graph: Graph) -> str:
+def _figures(results: dict[str, Any], net: LoopyNet) -> str:
     if not results:
         return "## Figures\n\nNone: it was not evaluated."
     rows = ["| images | unroll | accuracy | loss |", "| --- | --- | --- | --- |"]
     for part, scores in results.items():
-        first = scores.get("first_unroll", graph.first_readout)
+        first = scores.get("first_unroll", net.graph.first_readout)
         for i, (share, loss) in enumerate(zip(scores["accuracies"], scores["losses"], strict=True)):
             images = f"{scores['images']:,} {part}"
-            rows.append(f"| {images} | {first + i} | {100 * share:.2f} % | {loss:.4f} |")
+            unroll = "converged" if net.stop else first + i
+            rows.append(f"| {images} | {unroll} | {100 * share:.2f} % | {loss:.4f} |")
     return "## Figures\n\n" + "\n".join(rows)
 
 
@@ -140,9 +148,9 @@ def _sentences(net: LoopyNet, trained: bool) -> Iterator[str]:
         yield "The figures are of one seed, on data like that of training; others may do worse."
     yield "Its probabilities are not calibrated."
     if net.graph.loops:
-        yield (
-            f"It is meant to be read after {net.graph.steps} unrolls; what more of them give was "
-            "not measured here."
-        )
+        read = f"after {net.graph.steps} unrolls; what more of them give was not measured here"
+        if net.stop:
+            read = "when its loops have settled; `net.run(x)` says whether they have"
+        yield f"It is meant to be read {read}."
         if net.spec.loss.steps == "last":
             yield "Only the last unroll was trained to answer; earlier ones are often worse."

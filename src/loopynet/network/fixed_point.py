@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, is_inference_mode_enabled, nn
+from torch.compiler import is_compiling
 from torch.nn.utils.parametrize import cached
 
 from loopynet.errors import LoopyNetError, LoopyNetWarning
@@ -71,7 +72,10 @@ def run_to_convergence(
         rest = max(stop.max_steps - t, 0)
 
         def one_pass(z: Tensor, rows: Tensor) -> Tensor:
-            chosen, skips = (trunk, kept) if len(rows) == len(x) else select((trunk, kept), rows)
+            # What inference mode made can have no gradient outside of it, but its copies can.
+            made_here = is_compiling() or is_inference_mode_enabled() == trunk.is_inference()
+            whole = made_here and len(rows) == len(x)
+            chosen, skips = (trunk, kept) if whole else select((trunk, kept), rows)
             _, changed = _pass(net, chosen, skips, shape.unflatten(z), t)
             return shape.flatten(changed)
 
@@ -83,7 +87,7 @@ def run_to_convergence(
     state, _ = _pass(net, trunk, kept, shape.unflatten(z), t)
     converged = found.residuals <= stop.tolerance
     radii = None
-    if not torch.compiler.is_compiling() and not bool(converged.all()):
+    if not is_compiling() and not bool(converged.all()):
         radii = radii_of_failed(one_pass, found.z, ~converged)
         _warn(net, found, converged, radii, stop)
     logits = net._run_head(*state, t, None)

@@ -14,46 +14,55 @@ SERIES = 6
 """The most lines of a chart: as many as there are colors."""
 
 
-def unroll_charts(rows: Sequence[tuple[str, Sequence[float]]], part: str) -> list[Markup]:
+Accuracies = Sequence[tuple[str, int, Sequence[float]]]
+"""Of each row its label, the first unroll that gives logits, and accuracies from there on."""
+
+
+def unroll_charts(rows: Accuracies, part: str) -> list[Markup]:
     """Return accuracy by unroll, one line a row, in charts of one scale with few lines each.
 
     Args:
-        rows: label and accuracy, 0 to 1, at each unroll.
+        rows: label, first unroll, and accuracy, 0 to 1, at each unroll from there on.
         part: which images: "test".
     """
-    values = [100 * share for _, shares in rows for share in shares]
+    values = [100 * share for *_, shares in rows for share in shares]
     if not values:
         return []
     margin = 0.06 * (max(values) - min(values)) or 1.0
     limits = (min(values) - margin, max(values) + margin)
-    most = max(len(shares) for _, shares in rows)
+    first = min(first for _, first, _ in rows)
+    last = max(first + len(shares) - 1 for _, first, shares in rows)
     parts = [rows[i : i + SERIES] for i in range(0, len(rows), SERIES)]
-    return [_unrolls(some, part, limits, most) for some in parts]
+    return [_unrolls(some, part, limits, (first, last)) for some in parts]
 
 
 def _unrolls(
-    rows: Sequence[tuple[str, Sequence[float]]], part: str, limits: tuple[float, float], most: int
+    rows: Accuracies, part: str, limits: tuple[float, float], ends: tuple[int, int]
 ) -> Markup:
     alone = len(rows) == 1
     with chart_style():
         figure = Figure(figsize=(4.4, 3.1 if alone else 3.1 + 0.2 * len(rows)))
         axes = figure.add_subplot(xlabel="unroll", ylabel=f"{part} accuracy, %", ylim=limits)
-        axes.set_xlim(0.8, most + 0.2)
+        axes.set_xlim(ends[0] - 0.2, ends[1] + 0.2)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         lines = []
-        for number, (_, shares) in enumerate(rows):
+        for number, (_, first, shares) in enumerate(rows):
             y = [100 * share for share in shares]
-            lines += axes.plot(range(1, len(y) + 1), y, **series_style(number))
+            lines += axes.plot(range(first, first + len(y)), y, **series_style(number))
         if not alone:
-            labels = [label for label, _ in rows]
+            labels = [label for label, *_ in rows]
             figure.legend(lines, labels, loc="outside lower left")
     said = "; ".join(
-        f"{label}: {', '.join(f'{100 * share:.1f} %' for share in shares)}"
-        for label, shares in rows
+        f"{label}: {_from(first)}{', '.join(f'{100 * share:.1f} %' for share in shares)}"
+        for label, first, shares in rows
     )
     title = f"{part.capitalize()} accuracy by unroll"
     whose = f": {rows[0][0]}" if alone and rows[0][0] != part else ""
     return chart(figure, f"{title}. {said}.", title + whose)
+
+
+def _from(first: int) -> str:
+    return "" if first == 1 else f"from unroll {first} on "
 
 
 def bars(title: str, unit: str, rows: Sequence[tuple[str, float]]) -> Markup:

@@ -101,15 +101,18 @@ def _differences(summary: Summary) -> Markup:
 
 
 def _unrolls(rows: Sequence[Row]) -> Markup:
-    looped = [(row.label, row.each_unroll) for row in rows if len(row.each_unroll) > 1]
+    looped = [
+        (row.label, row.first_unroll, row.each_unroll) for row in rows if len(row.each_unroll) > 1
+    ]
     if not looped:
         return Markup("")
-    steps = max(len(shares) for _, shares in looped)
-    cells = [
-        (label, *(f"{100 * s:.2f}" for s in shares), *[""] * (steps - len(shares)))
-        for label, shares in looped
-    ]
-    head = ("network", *(str(t) for t in range(1, steps + 1)))
+    last = max(first + len(shares) - 1 for _, first, shares in looped)
+    unrolls = range(min(first for _, first, _ in looped), last + 1)
+    cells = []
+    for label, first, shares in looped:
+        known = {t: f"{100 * share:.2f}" for t, share in enumerate(shares, first)}
+        cells.append((label, *(known.get(t, "") for t in unrolls)))
+    head = ("network", *map(str, unrolls))
     figures = table(head, cells, "Test accuracy at each unroll in percent, means over seeds")
     return side_by_side(*unroll_charts(looped, "test"), figures)
 

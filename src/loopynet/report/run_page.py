@@ -116,7 +116,8 @@ def _unrolls(results: Mapping[str, Any]) -> Markup:
     rows = unrolls_table(results)
     if not rows:
         return Markup("")
-    charts = unroll_charts([("test", results["test"]["accuracies"])], "test")
+    test = results["test"]
+    charts = unroll_charts([("test", test.get("first_unroll", 1), test["accuracies"])], "test")
     return side_by_side(*charts, rows)
 
 

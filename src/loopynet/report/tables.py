@@ -36,9 +36,10 @@ def unrolls_table(results: Mapping[str, Any]) -> Markup:
     steps = len(results[parts[0]]["accuracies"]) if parts else 0
     if steps < 2:
         return Markup("")
+    first = results[parts[0]].get("first_unroll", 1)
     rows = []
     for t in range(steps):
-        cells = [str(t + 1)]
+        cells = [str(first + t)]
         for part in parts:
             cells += [_percent(results[part]["accuracies"][t]), f"{results[part]['losses'][t]:.4f}"]
         rows.append(cells)
@@ -101,6 +102,7 @@ def classes_table(run: RunFolder) -> Markup:
     predicted = answers["predicted"][-1].numpy().astype(int)
     weights = answers["weights"].numpy().astype(float)
     names = run.class_names()
+    names += tuple(map(str, range(len(names), int(predicted.max()) + 1)))  # more outputs than names
     counts = np.zeros((len(names), len(names)))
     np.add.at(counts, (labels, predicted), weights)
     rows = [_class_cells(names, i, counts, int((labels == i).sum())) for i in range(len(names))]

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import sqrt
+from typing import Any
+
+import numpy as np
 
 from loopynet.compare import Cell, Row, grid
 from loopynet.compare.grid import change_spec
 from loopynet.reproduce.claims import Claim, above, correct_claims, show_published
 from loopynet.reproduce.experiment import Experiment, Scale
 from loopynet.reproduce.step_times import StepTimes
-from loopynet.statistics import Estimate
+from loopynet.statistics import Estimate, mean_over_seeds
 from loopynet.zoo import load_spec
 
 VANILLA, LOOPY, DEEP = "cifar10-vanilla", "cifar10-loopy", "cifar10-deep"
@@ -124,21 +127,24 @@ def _overfits(rows: dict[str, Row], network: str, size: int) -> Claim:
 
 
 def _train_difference(one: Row, other: Row) -> Estimate:
-    """Return the difference of train accuracies; its interval is that of two binomial shares.
+    """Return the difference of train accuracies, with an interval over the seeds that both have.
 
-    The answers to training images are not kept, so that the two cannot be paired.
+    The answers to training images are not kept, so that images cannot be paired: with one seed the
+    interval is that of two binomial shares.
     """
-    assert one.train is not None
-    assert other.train is not None
-    mean = one.train.mean - other.train.mean
-    shares = [
-        (row.train.mean, run.read_json("results.json")["train"]["images"] * len(row.runs))
-        for row in (one, other)
-        if row.train
-        for run in row.runs[:1]
-    ]
-    reach = 1.96 * sqrt(sum(p * (1 - p) / n for p, n in shares))
+    ours, theirs = (_train_results(row) for row in (one, other))
+    seeds = sorted(ours.keys() & theirs.keys())
+    gains = np.array([ours[seed]["accuracy"] - theirs[seed]["accuracy"] for seed in seeds])
+    if len(seeds) > 1:
+        return mean_over_seeds(gains)
+    shares = [(found[seeds[0]]["accuracy"], found[seeds[0]]["images"]) for found in (ours, theirs)]
+    mean, reach = float(gains[0]), 1.96 * sqrt(sum(p * (1 - p) / n for p, n in shares))
     return Estimate(mean, mean - reach, mean + reach)
+
+
+def _train_results(row: Row) -> dict[int, dict[str, Any]]:
+    """Return what each run's results.json says of training images, by its seed."""
+    return {run.spec().training.seed: run.read_json("results.json")["train"] for run in row.runs}
 
 
 def _cost(network: str, times: StepTimes | None) -> Claim:

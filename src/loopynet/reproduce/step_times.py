@@ -6,6 +6,8 @@ networks take turns, so that such changes meet all of them, and the ratios can b
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,6 +17,7 @@ import torch
 
 from loopynet.network import LoopyNet
 from loopynet.spec import NetworkSpec
+from loopynet.spec.write import resolved_document
 from loopynet.statistics import ratio
 from loopynet.training.steps import make_fast, random_batch, training_step, wait
 
@@ -32,12 +35,14 @@ class StepTimes:
         device: where the steps ran.
         threads: of torch.
         seconds: by network, one value for each round.
+        networks: stands for their specs; see `digest`. Empty in files that do not say.
     """
 
     batch_size: int
     device: str
     threads: int
     seconds: dict[str, list[float]]
+    networks: str = ""
 
     def ratio(self, one: str, other: str) -> float:
         """Return the median over the rounds of one network's time over the other's."""
@@ -73,7 +78,15 @@ def measure_step_times(
             wait(device)
             if turn:
                 seconds[name].append(time.perf_counter() - began)
-    return StepTimes(size, str(device), torch.get_num_threads(), seconds)
+    return StepTimes(size, str(device), torch.get_num_threads(), seconds, digest(specs))
+
+
+def digest(specs: Mapping[str, NetworkSpec]) -> str:
+    """Return a text that is equal for equal networks and trainings only, whatever their seeds."""
+    documents = {name: resolved_document(spec) for name, spec in specs.items()}
+    for document in documents.values():
+        del document["training"]["seed"]
+    return hashlib.sha256(json.dumps(documents, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _step(spec: NetworkSpec, device: torch.device, size: int) -> Callable[[], None]:

@@ -35,7 +35,8 @@ class Answers:
 
     def to_tensors(self) -> dict[str, Tensor]:
         """Return the same as small tensors by name, to be written to a file."""
-        small = torch.uint8 if int(self.labels.max()) < 256 else torch.int32
+        largest = max(int(self.labels.max()), int(self.predicted.max()))
+        small = torch.uint8 if largest < 256 else torch.int32
         return {
             "labels": self.labels.to(small),
             "predicted": self.predicted.to(small),

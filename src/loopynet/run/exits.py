@@ -111,6 +111,7 @@ def evaluate_exit(
     preprocessing: Preprocessing,
     rule: Stop | None,
     device: torch.device | str = "cpu",
+    unrolls: int | None = None,
 ) -> Exit:
     """Run a stopping rule on images, samples leaving as they are done, and time it.
 
@@ -120,25 +121,28 @@ def evaluate_exit(
         preprocessing: of the run.
         rule: the rule; None for all unrolls.
         device: where to compute.
+        unrolls: the most; the spec's if None.
 
     Raises:
         DataError: there are no images.
+        LoopyNetError: a number of unrolls with `Converged`, which has its own.
     """
     _some(net, images)
     net.eval().to(device)
-    right, unrolls, settled = [], [], []
+    most = unrolls if rule else unrolls or net.graph.steps
+    right, counts, settled = [], [], []
     seconds = 0.0
     for pixels, labels in evaluation_batches(images, preprocessing):
         x = pixels.to(device)
         begin = time.perf_counter()
-        outcome = net.run(x, rule, unrolls=None if rule else net.graph.steps, readout="last")
+        outcome = net.run(x, rule, unrolls=most, readout="last")
         answers = outcome.logits.argmax(-1).cpu()  # waits for the device
         seconds += time.perf_counter() - begin
         right.append(answers == labels)
-        unrolls.append(outcome.unrolls.cpu())
+        counts.append(outcome.unrolls.cpu())
         if outcome.converged is not None:
             settled.append(outcome.converged.cpu())
-    mean = float(torch.cat(unrolls).double().mean())
+    mean = float(torch.cat(counts).double().mean())
     share = _share(torch.cat(settled)) if settled else None
     return Exit(rule, mean, _share(torch.cat(right)), seconds, share)
 

@@ -23,7 +23,7 @@ class Prediction:
     Attributes:
         image: the file.
         probabilities: for each unroll from `first_unroll` on, (class name, probability) of the
-            likeliest classes, the likeliest first.
+            likeliest classes, the likeliest first; of a run to convergence the last only.
         first_unroll: the first unroll that gives logits: 1, or later where signals have delays.
     """
 
@@ -32,7 +32,6 @@ class Prediction:
     first_unroll: int = 1
 
 
-@torch.inference_mode()
 def predict(
     run: RunFolder, images: Sequence[str | Path], top: int = 3, unrolls: int | None = None
 ) -> list[Prediction]:
@@ -57,7 +56,11 @@ def predict(
     pixels = torch.stack([read_image(Path(image), shape) for image in images])
     device = best_device()
     x = preprocessing(pixels).to(device)
-    logits = net.to(device)(x, unrolls=unrolls, readout=Each())  # [readouts, N, classes]
+    net.to(device)
+    converging = unrolls is None and net.stop is not None  # one answer, at the fixed point
+    with torch.inference_mode():  # not above: weights that are made in it have no gradient
+        # [readouts, N, classes]
+        logits = net(x)[None] if converging else net(x, unrolls=unrolls, readout=Each())
     values, classes = logits.softmax(-1).topk(min(top, logits.shape[-1]))
     return [
         Prediction(
@@ -69,7 +72,7 @@ def predict(
                 )
                 for t in range(len(logits))
             ),
-            net.graph.first_readout,
+            1 if converging else net.graph.first_readout,
         )
         for n, image in enumerate(images)
     ]

@@ -11,6 +11,7 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 
 from loopynet.data.seeds import mix
 from loopynet.errors import RunError
@@ -101,6 +102,22 @@ class KeepBest(lightning.Callback):
         if accuracy > self.best:
             self.best = accuracy
             self.run.write_tensors(self.FILE, dict(self.net.state_dict()))
+
+
+class StayStopped(lightning.Callback):
+    """Keeps a run from going on if it was killed after it had stopped early, before it was scored.
+
+    Args:
+        stopping: what stopped it; a checkpoint holds its state.
+    """
+
+    def __init__(self, stopping: EarlyStopping) -> None:
+        self.stopping = stopping
+
+    def on_train_start(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
+        """Stop before another epoch."""
+        if self.stopping.stopped_epoch:
+            trainer.should_stop = True
 
 
 class EpochTable(lightning.Callback):

@@ -18,7 +18,7 @@ from loopynet.network import LoopyNet
 from loopynet.network.weights import load_weights
 from loopynet.run import Evaluation, RunFolder, evaluate, evaluation_batches
 from loopynet.spec import NetworkSpec
-from loopynet.training.callbacks import EpochTable, KeepBest
+from loopynet.training.callbacks import EpochTable, KeepBest, StayStopped
 from loopynet.training.checks import (
     check_augmentation,
     check_checkpoint,
@@ -32,7 +32,7 @@ from loopynet.training.memory import PeakMemory
 from loopynet.training.module import LoopyModule
 from loopynet.training.progress import ProgressBar
 from loopynet.training.speed import Speed, decide, plain, prepare
-from loopynet.training.trainer import build_trainer, quiet
+from loopynet.training.trainer import build_trainer, quiet, restored_interrupts
 
 PARTS = ("train", "validation", "test")
 SCORED = 10_000
@@ -119,6 +119,7 @@ def _prepare(spec: NetworkSpec) -> tuple[LoopyNet, ImageData]:
     return net, data
 
 
+@restored_interrupts()
 def _fit(
     net: LoopyNet,
     data: ImageData,
@@ -218,15 +219,10 @@ def _trainer(
     if len(data.validation):
         callbacks.append(KeepBest(run, net))
     if options.early_stopping is not None:
-        stopping = options.early_stopping
-        callbacks.append(
-            EarlyStopping(
-                stopping.monitor,
-                stopping.min_delta,
-                stopping.patience,
-                mode="min" if stopping.monitor == "validation_loss" else "max",
-            )
-        )
+        asked = options.early_stopping
+        mode = "min" if asked.monitor == "validation_loss" else "max"
+        stopping = EarlyStopping(asked.monitor, asked.min_delta, asked.patience, mode=mode)
+        callbacks += [stopping, StayStopped(stopping)]
     # Last of all and after the whole epoch, so that it holds everything's state at the epoch's end.
     callbacks.append(
         ModelCheckpoint(folder, "last", enable_version_counter=False, save_on_train_epoch_end=True)
