@@ -1,0 +1,88 @@
+"""Trains each system of the zoo for a short time: our figures in docs/systems.
+
+LOOPYNET_DATA=FOLDER python benchmarks/systems.py [NAME ...]
+
+A finished run is not run again. `make results` writes the table of docs/systems/index.md.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from loopynet import load_spec
+from loopynet.compare import Cell, CellFolder, find_cells
+from loopynet.compare.run_cells import run_cells
+
+RESULTS = Path(__file__).parent.parent / "results" / "systems"
+SMALL_CIFAR10 = (
+    "data.name=cifar10",
+    "data.split={train: 4000, validation: 500, test: 2000}",
+    "training.batch_size=32",
+)
+SMALL_MNIST = (
+    "data.split={train: 10000, validation: 1000, test: 10000}",
+    "training.epochs=2",
+)
+
+
+@dataclass(frozen=True)
+class System:
+    """A system and its short run.
+
+    Attributes:
+        what: in a few words.
+        parameters: the published number; empty if we know none.
+        published: the published figure and what it is of; empty if we know none.
+        changes: of the zoo's spec, for the short run; None for a system that is not trained.
+    """
+
+    what: str
+    parameters: str
+    published: str
+    changes: tuple[str, ...] | None
+
+
+SYSTEMS = {
+    "cornet-rt": System(
+        "four areas that update at once",
+        "5,208,936",
+        "",
+        (
+            *SMALL_CIFAR10, "input.shape=[3,32,32]", "layers.V1_in.stride=1",
+            "layers.decoder.units=10", "training.epochs=2", "training.optimizer=adam",
+            "training.learning_rate=0.001", "training.learning_rate_schedule=constant",
+        ),
+    ),
+    "bl": System("lateral convolutions", "", "", SMALL_MNIST),
+    "blt": System("lateral and top-down convolutions", "", "", SMALL_MNIST),
+    "feedback-network": System(
+        "convolutional LSTMs, a prediction at each iteration",
+        "",
+        "71.1 % (CIFAR-100)",
+        (*SMALL_CIFAR10, "layers.classes.units=10", "training.epochs=2"),
+    ),
+}  # fmt: skip
+"""Every system by its name in the zoo."""
+
+
+def short_runs(names: Sequence[str] = tuple(SYSTEMS)) -> list[CellFolder]:
+    """Return the folders of the short runs, finished or not."""
+    trained = {name: SYSTEMS[name].changes for name in names}
+    cells = [Cell(load_spec(n, changes)) for n, changes in trained.items() if changes is not None]
+    return find_cells(RESULTS, cells)
+
+
+def main() -> None:
+    """Run what is not finished."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", default=list(SYSTEMS), metavar="NAME")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at the same time")
+    options = parser.parse_args()
+    run_cells(short_runs(options.names), Console(stderr=True), options.jobs)
+
+
+if __name__ == "__main__":
+    main()
