@@ -89,6 +89,11 @@ def test_a_projection_sets_layers_free() -> None:
     }  # fmt: skip
 
 
+def test_what_is_padded_is_kept() -> None:
+    skips = {"skip": {"from": "a", "to": "c", "fit": "pad"}}
+    assert found(chain(conv(4), conv(6), conv(5), skips=skips)) == {"c": (5, 1)}
+
+
 def test_a_fit_that_needs_no_projection_keeps_it_so() -> None:
     skips = {"skip": {"from": "a", "to": "c", "fit": "project"}}
     assert found(chain(conv(4), conv(4), conv(4), skips=skips)) == {"a b": (4, 1), "c": (4, 1)}

@@ -1,7 +1,7 @@
 import pytest
 from describe_examples import graph_of
 
-from loopynet.describe.words import Detail, layer_words, norm_words
+from loopynet.describe.words import Detail, fit_words, layer_words, norm_words, route_words
 
 LAYERS = {
     "{type: conv2d, filters: 8}": "conv2d 3x3, 8 filters",
@@ -56,6 +56,23 @@ def test_a_layer_in_words(layer, words):
 def test_less_detail_is_never_longer(layer):
     lengths = [len(layer_words(looped(layer), detail)) for detail in Detail]
     assert lengths == sorted(lengths)
+
+
+@pytest.mark.parametrize("fit", ["error", "resize", "project", "pad"])
+def test_a_fit_is_named_where_it_is_needed(fit):
+    graph = graph_of(f"""
+input: {{shape: [3, 8, 8]}}
+layers:
+  a: {{type: conv2d, filters: 3, stride: {1 if fit == "error" else 2}}}
+  b: {{type: identity}}
+  c: {{type: dense, units: 3}}
+main: [a, b, c]
+skips: {{over: {{from: input, to: b, fit: {fit}}}, plain: {{from: a, to: b, fit: {fit}}}}}
+""")
+    over, plain = graph.skips
+    assert fit_words(over) == ("" if fit == "error" else fit)
+    assert fit_words(plain) == ""
+    assert route_words(over) == "input → b, sum" + ("" if fit == "error" else f", {fit}")
 
 
 def test_the_norm_alone():

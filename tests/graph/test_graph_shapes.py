@@ -110,6 +110,8 @@ def test_only_the_final_channels_must_fit_groups():
         ("{from: b, to: a, fit: resize}", ["fit: project"]),
         ("{from: c, to: a, merge: concat}", ["[2]", "fit: project"]),
         ("{from: c, to: a, fit: resize}", ["fit: project"]),
+        ("{from: b, to: a, fit: pad}", ["[5, 2, 2]", "fit: project"]),
+        ("{from: c, to: a, fit: pad}", ["fit: project"]),
     ],
 )
 def test_a_misfit_names_both_shapes_and_a_remedy_that_works(edge, remedies):
@@ -121,7 +123,7 @@ def test_a_misfit_names_both_shapes_and_a_remedy_that_works(edge, remedies):
         assert remedy in caught.value.message
     for fit in ("resize", "project"):
         if f"fit: {fit}" in caught.value.message:
-            plain = edge.replace(", fit: resize", "")
+            plain = edge.replace(", fit: resize", "").replace(", fit: pad", "")
             build_graph(tiny(network(layers, f"{{back: {plain[:-1]}, fit: {fit}}}}}")))
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from loopynet.modules.merge import Gate, Project, Resize, concat
+from loopynet.modules.merge import Gate, Pad, Project, Resize, concat
 
 torch.manual_seed(0)
 X, F = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
@@ -43,6 +43,30 @@ def test_resize_interpolates_and_keeps_constants():
     # Twice as wide: each output lies a quarter of a pixel from its nearest input.
     row = Resize(1, 4)(torch.tensor([[[[0.0, 4.0]]]]))
     assert torch.allclose(row, torch.tensor([[[[0.0, 1.0, 3.0, 4.0]]]]))
+
+
+@pytest.mark.parametrize(
+    ("raw", "target", "strides"),
+    [
+        ((2, 4, 6), (5, 2, 2), (2, 3)),
+        ((2, 5, 5), (2, 3, 2), (2, 3)),
+        ((3, 4, 4), (4, 4, 4), (1, 1)),
+    ],
+)
+def test_pad_takes_every_sth_position_and_adds_zeros(raw, target, strides):
+    x = torch.randn(3, *raw)
+    padded = Pad(raw, target)(x)
+    assert tuple(padded.shape[1:]) == target
+    for row in range(target[1]):
+        for column in range(target[2]):
+            read = x[:, :, strides[0] * row, strides[1] * column]
+            assert torch.equal(padded[:, : raw[0], row, column], read)
+    assert not padded[:, raw[0] :].any()
+
+
+def test_pad_of_a_vector_adds_zeros_at_its_end():
+    padded = Pad((2,), (5,))(torch.tensor([[1.0, 2.0]]))
+    assert padded.tolist() == [[1, 2, 0, 0, 0]]
 
 
 def test_project_image_to_image():

@@ -45,6 +45,18 @@ def test_a_fit_gives_the_signals_shape(loop, raw, fitted):
     assert tuple(merged.shape[1:]) == resolved.merged_shape
 
 
+def test_pad_leaves_out_positions_and_adds_channels_of_zeros():
+    text = TEXT.replace("b: {type: pool2d}", "b: {type: conv2d, filters: 4, stride: 2}")
+    for merge, channels in (("sum", 4), ("concat", 2)):
+        skip = {"from": "input", "to": "c", "fit": "pad", "merge": merge}
+        (found,) = build_graph(tiny(text, skips={"l": skip})).skips
+        assert (found.pad, found.signal_shape) == (True, (channels, 2, 2))
+        signal = torch.randn(3, 2, 4, 4)
+        fitted = Fit(found)(signal)
+        assert torch.equal(fitted[:, :2], signal[:, :, ::2, ::2])
+        assert not fitted[:, 2:].any()
+
+
 def test_a_fitting_signal_passes_unchanged():
     fit = Fit(edge(**{"from": "a", "merge": "concat"}))
     signal = torch.randn(2, 3, 4, 4)

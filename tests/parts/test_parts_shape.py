@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopynet.parts.shape import LARGEST, ShapeError, image, numbers, pair, show, size
+from loopynet.parts.shape import LARGEST, ShapeError, image, numbers, padded_shape, pair, show, size
 
 
 @given(value=st.integers(), least=st.sampled_from((0, 1)))
@@ -32,6 +32,22 @@ def test_size_and_show():
     assert size((7,)) == 7
     assert show((3, 4, 5)) == "[3, 4, 5]"
     assert show((7,)) == "[7]"
+
+
+@pytest.mark.parametrize(
+    ("signal", "target", "possible"),
+    [
+        ((16, 32, 32), (32, 16, 16), True),
+        ((16, 31, 31), (16, 16, 8), True),
+        ((3, 5, 5), (3, 4, 4), False),
+        ((3, 4, 4), (3, 8, 8), False),
+        ((4, 4, 4), (3, 4, 4), False),
+        ((4,), (9,), True),
+        ((4,), (9, 1, 1), False),
+    ],
+)
+def test_padded_shape(signal, target, possible):
+    assert padded_shape(signal, target) == (target if possible else None)
 
 
 def test_image():

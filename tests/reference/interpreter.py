@@ -210,6 +210,8 @@ class Interpreter:
             return signal
         if edge["fit"] == "resize":
             return _resized(signal, x)
+        if edge["fit"] == "pad":
+            return _padded(signal, x, x.shape[1] if edge.get("merge") != "concat" else None)
         assert edge["fit"] == "project"
         weight, bias = self._pick("fits", name, t, "weight"), self._pick("fits", name, t, "bias")
         assert weight is not None
@@ -329,6 +331,18 @@ class Interpreter:
 
 def _resized(x: Tensor, like: Tensor) -> Tensor:
     return functional.interpolate(x, like.shape[2:], mode="bilinear", align_corners=False)
+
+
+def _padded(x: Tensor, like: Tensor, channels: int | None) -> Tensor:
+    """Positions 0, s, 2s, ... on each axis; the channels that x lacks are zeros."""
+    for axis in range(2, x.dim()):
+        n, m = x.shape[axis], like.shape[axis]
+        step = next(s for s in range(1, n + 1) if len(range(0, n, s)) == m)
+        x = x.index_select(axis, torch.arange(0, n, step))
+    shape = (x.shape[0], channels or x.shape[1], *x.shape[2:])
+    full = torch.zeros(shape, dtype=x.dtype)
+    full[:, : x.shape[1]] = x
+    return full
 
 
 def _groups(sample: Tensor) -> int:

@@ -17,6 +17,7 @@ Document = dict[str, Any]
 
 MERGES = ("sum", "mul", "mean", "max", "concat", "modulate", "gain", "gate")
 """All but replace, under which layers may get no gradient."""
+FITS = ("error", "resize", "project", "pad")
 ACTIVATIONS = (
     "linear",
     "relu",
@@ -130,7 +131,7 @@ def _edge(draw: st.DrawFn, document: Document, kind: str, name: str) -> None:
     second = draw(st.integers(first + (kind == "skips"), len(places) - 1))
     ends = (places[first], places[second]) if kind == "skips" else (places[second], places[first])
     edge: Document = {"from": ends[0], "to": ends[1], "merge": draw(st.sampled_from(MERGES))}
-    edge["fit"] = draw(st.sampled_from(("error", "resize", "project")))
+    edge["fit"] = draw(st.sampled_from(FITS))
     if kind == "loops":
         edge["delay"] = draw(st.integers(1, max(1, min(3, document["unroll"]["steps"] - 1))))
         edge["initial"] = draw(st.sampled_from(("absent", "zero", "one", None)))
@@ -260,7 +261,7 @@ def features(document: Document) -> set[str]:
 EVERY_FEATURE = (
     {f"layer {kind}" for kind in OPTIONS}
     | {f"{kind} merge {merge}" for kind in ("loop", "skip") for merge in MERGES}
-    | {f"{kind} fit {fit}" for kind in ("loop", "skip") for fit in ("error", "resize", "project")}
+    | {f"{kind} fit {fit}" for kind in ("loop", "skip") for fit in FITS}
     | {f"{kind} through {n}" for kind in ("loop", "skip") for n in range(3)}
     | {f"steps {n}" for n in range(1, 5)}
     | {f"loops {n}" for n in range(4)}

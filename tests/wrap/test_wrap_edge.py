@@ -43,6 +43,24 @@ def test_tokens_of_another_number_are_interpolated() -> None:
     torch.testing.assert_close(one.signal(f, x, 1), expected)
 
 
+def test_pad_leaves_out_positions_and_adds_zeros() -> None:
+    f, x = tensors((2, 6, 6), (3, 3, 3))
+    one = edge((2, 6, 6), (3, 3, 3), fit="pad")
+    assert one.fit_word == "pad"
+    signal = one.signal(f, x, 1)
+    assert torch.equal(signal[:, :2], f[:, :, ::2, ::2])
+    assert not signal[:, 2:].any()
+    torch.testing.assert_close(one.merge(x, signal), x + signal)
+    with pytest.raises(LoopyNetError, match="leaves out positions and adds channels only"):
+        edge((3, 3, 3), (2, 3, 3), fit="pad")
+
+
+def test_tokens_get_channels_of_zeros() -> None:
+    f, x = tensors((4, 2), (4, 3))
+    signal = edge((4, 2), (4, 3), fit="pad").signal(f, x, 1)
+    assert torch.equal(signal, functional.pad(f, (0, 1)))
+
+
 def test_a_vector_is_spread_over_an_image_of_any_size() -> None:
     f, x = tensors((5,), (3, 4, 7))
     one = edge((5,), (3, 9, 9), fit="project")

@@ -218,7 +218,7 @@ def _convolutions(graph: Graph, norm: str, over_time: str) -> list[LayerNode]:
 
 
 def _is_plain_sum(loop: Edge) -> bool:
-    changed = loop.through or loop.project or loop.resize
+    changed = loop.through or loop.project or loop.resize or loop.pad
     return (loop.merge, loop.delay, loop.initial) == ("sum", 1, "absent") and not changed
 
 

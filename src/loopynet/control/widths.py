@@ -54,8 +54,8 @@ def free_widths(graph: Graph) -> tuple[Width, ...]:
     """Return the widths of a network without loops that may change, in the main stack's order.
 
     The width that gives the logits is not free, nor one that must equal the input's channels or
-    a mixture of widths. Layers that a skip joins without a projection share one width. A depthwise
-    convolution follows its input.
+    a mixture of widths, nor one at either end of a skip with `fit: pad`. Layers that a skip joins
+    without a projection share one width. A depthwise convolution follows its input.
     """
     found = _Found()
     at: dict[str, Channels] = {INPUT: {INPUT: Fraction(graph.input_shape[0])}}
@@ -158,8 +158,12 @@ class _Found:
 def _after_merge(found: _Found, edge: Edge, x: Channels, signal: Channels) -> Channels:
     if edge.project:
         signal = x
+    if edge.pad:  # the signal must not become the wider one
+        found.keep(x)
+        found.keep(signal)
     if not edge.merge_part.concatenates:
-        found.equate(x, signal)
+        if not edge.pad:
+            found.equate(x, signal)
         return x
     return _added(x, signal)
 

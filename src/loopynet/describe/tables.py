@@ -69,7 +69,7 @@ class EdgeRow:
         through: layers on the way.
         target: the layer whose input it joins.
         merge: the merge's name.
-        fit: resize or project; empty if the signal fits as it is.
+        fit: resize, project or pad; empty if the signal fits as it is.
         delay: unrolls until the signal arrives; 0 in the same pass.
         initial: what the merge sees before: absent, zero or one; empty without a delay.
         signal_shape: of the signal as it is merged.

@@ -83,8 +83,9 @@ def delay_words(edge: Edge) -> str:
 
 
 def fit_words(edge: Edge) -> str:
-    """Return how a signal is fitted to its target: resize, project, or nothing."""
-    return "project" if edge.project else "resize" if edge.resize else ""
+    """Return how a signal is fitted to its target: resize, project, pad, or nothing."""
+    words = {"project": edge.project, "resize": edge.resize, "pad": edge.pad}
+    return next((word for word, used in words.items() if used), "")
 
 
 def start_words(edge: Edge) -> str:
@@ -99,7 +100,7 @@ def route_words(edge: Edge) -> str:
         words.append(delay_words(edge))
     if damping_words(edge):
         words.append(damping_words(edge))
-    if edge.resize or edge.project:
+    if fit_words(edge):
         words.append(fit_words(edge))
     if edge.initial != "absent":
         words.append(f"initial {edge.initial}")

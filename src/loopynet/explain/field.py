@@ -99,7 +99,9 @@ def _signal(graph: Graph, edge: Edge, field: Field) -> Field:
     if len(edge.raw_shape) != 3 or len(edge.signal_shape) != 3:
         return None
     if edge.raw_shape[1:] != edge.signal_shape[1:]:
-        ratios = zip(edge.raw_shape[1:], edge.signal_shape[1:], strict=True)
+        ratios = list(zip(edge.raw_shape[1:], edge.signal_shape[1:], strict=True))
+        if edge.pad:
+            return _subsampled(field, [-(-a // b) for a, b in ratios])
         return _resized(field, [Fraction(a, b) for a, b in ratios], Fraction(1))
     return field
 
@@ -144,6 +146,17 @@ def _after(node: LayerNode, field: Field) -> Field:
         return _resized(field, [Fraction(1, s) for s in pair(spec.scale)], _WIDTHS[spec.mode])
     pointwise = isinstance(spec, Identity | Maxout | Dropout | Norm | LocalResponseNorm)
     return field if pointwise else None
+
+
+def _subsampled(field: Field, strides: list[int]) -> Field:
+    """Return the field of every s-th position."""
+    if field is None:
+        return None
+    rows, columns = (
+        axis.through(Fraction(s), Fraction(0), Fraction(0))
+        for axis, s in zip(field, strides, strict=True)
+    )
+    return rows, columns
 
 
 def _resized(field: Field, ratios: list[Fraction], width: Fraction) -> Field:

@@ -162,6 +162,7 @@ def _edge(
         merged_shape=shapes.merged[name],
         section="head" if leaves else sections[edge.from_],
         damping=edge.damping if isinstance(edge, Loop) else 1.0,
+        pad=edge.fit == "pad" and not fits,
     )
 
 

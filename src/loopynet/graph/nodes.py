@@ -67,6 +67,7 @@ class Edge:
         merged_shape: after it.
         section: where the signal is computed.
         damping: share of the new signal in what is carried; the rest is the signal before.
+        pad: whether positions are left out of the signal and channels of zeros added.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Edge:
     merged_shape: Shape
     section: Section
     damping: float = 1.0
+    pad: bool = False
 
     @property
     def merge_part(self) -> MergePart:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from loopynet.errors import SpecError
 from loopynet.graph.nodes import INPUT
 from loopynet.parts.merges import MergePart, merges
-from loopynet.parts.shape import Shape, ShapeError, show
+from loopynet.parts.shape import Shape, ShapeError, padded_shape, show
 from loopynet.spec.network import NetworkSpec
 from loopynet.spec.wiring import Skip
 
@@ -120,6 +120,9 @@ def fit_shape(part: MergePart, edge: Skip, x: Shape, signal: Shape) -> Shape | N
     if edge.fit == "resize" and len(x) == len(signal) == 3:
         resized = (signal[0], *x[1:])
         return resized if part.fits(x, resized) else None
+    if edge.fit == "pad":
+        padded = padded_shape(signal, x if not part.concatenates else (signal[0], *x[1:]))
+        return padded if padded is not None and part.fits(x, padded) else None
     return None
 
 

@@ -49,6 +49,29 @@ class Resize(nn.Module):
         return functional.interpolate(signal, self.size, mode="bilinear", align_corners=False)
 
 
+class Pad(nn.Module):
+    """Every s-th position of a signal, then channels of zeros: a shortcut without weights.
+
+    This is option A of He et al. (2016), section 3.3. The zeros come after the signal's channels.
+
+    Args:
+        signal: the signal's shape, (C, H, W) or (F,).
+        target: the shape to reach: no axis of it is ceil(n / s) for no s, no channels are lost.
+    """
+
+    def __init__(self, signal: tuple[int, ...], target: tuple[int, ...]) -> None:
+        super().__init__()
+        self.strides = tuple(-(-n // m) for n, m in zip(signal[1:], target[1:], strict=True))
+        self.missing = target[0] - signal[0]
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the signal as [N, *target]."""
+        if any(step > 1 for step in self.strides):
+            signal = signal[:, :, :: self.strides[0], :: self.strides[1]]
+        around = (0, 0) * len(self.strides)  # from the last axis to the channels
+        return functional.pad(signal, (*around, 0, self.missing))
+
+
 class Project(nn.Module):
     """A learned map of the signal to the target's shape.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from loopynet.graph import Edge, Graph
-from loopynet.modules.merge import Project, Resize
+from loopynet.modules.merge import Pad, Project, Resize
 
 
 class Fit(nn.Module):
@@ -18,6 +18,8 @@ class Fit(nn.Module):
             self.op = Project(edge.raw_shape, edge.target_shape)
         elif edge.resize:
             self.op = Resize(edge.target_shape[1], edge.target_shape[2])
+        elif edge.pad:
+            self.op = Pad(edge.raw_shape, edge.signal_shape)
 
     def forward(self, signal: Tensor) -> Tensor:
         """Return the signal [N, *raw_shape] as [N, *signal_shape]."""

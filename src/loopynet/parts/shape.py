@@ -73,6 +73,18 @@ def show(shape: Shape) -> str:
     return f"[{', '.join(map(str, shape))}]"
 
 
+def padded_shape(signal: Shape, target: Shape) -> Shape | None:
+    """Return the target's shape if every s-th position and more channels lead to it, else None.
+
+    Of n positions every s-th are ceil(n / s), as a convolution of stride s with `padding: same`
+    gives.
+    """
+    if len(signal) != len(target) or signal[0] > target[0]:
+        return None
+    places = zip(signal[1:], target[1:], strict=True)
+    return target if all(-(-n // -(-n // m)) == m for n, m in places) else None
+
+
 def image(shape: Shape) -> tuple[int, int, int]:
     """Return (channels, height, width); raises ShapeError for a vector."""
     if len(shape) != 3:

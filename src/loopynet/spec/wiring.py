@@ -16,7 +16,7 @@ from loopynet.parts.shape import Count
 from loopynet.spec.base import SpecModel
 
 MergeName = Annotated[str, NameFrom(merges)]
-Fit = Literal["error", "resize", "project"]
+Fit = Literal["error", "resize", "project", "pad"]
 Delay = Annotated[int, Field(ge=0, le=10_000)]
 _PLAIN = (str, int, float, dict, type(None))
 """What can stand in a file; layers and modules cannot."""
@@ -33,8 +33,9 @@ class Skip(SpecModel):
     merge: MergeName = Field("sum", description="how the signal joins the target's input")
     fit: Fit = Field(
         "error",
-        description="if shapes differ: error, resize (bilinear), or project (learned 1x1 "
-        "convolution to the target's channels, then resize)",
+        description="if shapes differ: error, resize (bilinear), project (learned 1x1 convolution "
+        "to the target's channels, then resize), or pad (every s-th position, then channels of "
+        "zeros; no weights)",
     )
     delay: Delay | None = Field(
         None,

@@ -10,10 +10,10 @@ from torch.nn import functional
 
 from loopynet.errors import LoopyNetError
 from loopynet.graph import LayerNode
-from loopynet.modules.merge import Project
+from loopynet.modules.merge import Pad, Project
 from loopynet.network.layer import Layer
 from loopynet.parts.merges import merges
-from loopynet.parts.shape import Shape, show
+from loopynet.parts.shape import Shape, padded_shape, show
 from loopynet.spec import Loop
 from loopynet.wrap.ends import Ends
 
@@ -56,12 +56,16 @@ class LoopEdge(nn.Module):
         signal, x = self.signal_image, self.target_image = _as_image(raw), _as_image(target)
         self.concatenates = part.concatenates
         fits = part.fits(x, signal) and len(raw) == len(target)
-        self.resizes = loop.fit != "error" and len(x) == 3
+        self.resizes = loop.fit in ("resize", "project") and len(x) == 3
         self.mix: Project | None = None
+        self.pad: Pad | None = None
         if not fits:
             _check_fit(name, loop, self, signal, x)
             if loop.fit == "project":
                 self.mix, signal = _projection(signal, x)
+            if loop.fit == "pad":
+                to = (signal[0], *x[1:]) if part.concatenates else x
+                self.pad, signal = Pad(signal, to), to
         if len(target) not in (1, 2, 3) and (part.concatenates or part.parameters(x)):
             raise LoopyNetError(
                 f"{name}.merge: {loop.merge} takes images [C, H, W], tokens [T, C] and vectors "
@@ -83,9 +87,11 @@ class LoopEdge(nn.Module):
 
     @property
     def fit_word(self) -> str:
-        """What brings the signal into shape: project, resize or nothing."""
+        """What brings the signal into shape: project, pad, resize or nothing."""
         if self.mix is not None:
             return "project"
+        if self.pad is not None:
+            return "pad"
         return "" if self.raw_shape[-2:] == self.target_shape[-2:] else "resize"
 
     def signal(self, x: Tensor, like: Tensor, t: int) -> Tensor:
@@ -101,6 +107,8 @@ class LoopEdge(nn.Module):
         x = _to_image(x)
         if self.mix is not None:
             x = self.mix(x)
+        if self.pad is not None:
+            x = self.pad(x)
         if self.resizes:
             size = _to_image(like).shape[2:]
             if x.shape[2:] == (1, 1):
@@ -178,8 +186,12 @@ def _check_fit(name: str, loop: Loop, edge: LoopEdge, signal: Shape, x: Shape) -
         raise LoopyNetError(f"{said}, which no fit joins; reshape the signal in a layer of through")
     if loop.fit == "error":
         raise LoopyNetError(f'{said}; write fit="project", or a layer in through that fits it')
+    free = merges.get(loop.merge).concatenates
+    if loop.fit == "pad" and padded_shape(signal, (signal[0], *x[1:]) if free else x) is None:
+        raise LoopyNetError(
+            f'{said}; fit="pad" leaves out positions and adds channels only: write fit="project"'
+        )
     if loop.fit == "resize":
-        free = merges.get(loop.merge).concatenates
         if len(signal) != 3 or len(x) != 3 or (signal[0] != x[0] and not free):
             raise LoopyNetError(
                 f'{said}; fit="resize" changes height and width only: write fit="project"'

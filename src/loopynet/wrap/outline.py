@@ -123,6 +123,7 @@ def _edge(name: str, edge: LoopEdge, pieces: list[str]) -> ModelEdge:
         merged_shape=edge.target_image,
         section="body",
         damping=edge.loop.damping,
+        pad=edge.fit_word == "pad",
     )
     return replace(found, more=own - edge_numbers(found))
 
