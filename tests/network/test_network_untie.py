@@ -95,7 +95,7 @@ def test_every_layer_type_is_tied(kind, steps):
         norm = {"over_time": "per_step", "eps": 0.1}
     spec = tiny(FRAME)
     layers = spec.model_dump(by_alias=True, exclude_unset=True)["layers"]
-    vector = kind in {"dense", "global_pool"}
+    vector = kind in {"dense", "global_pool", "flatten"}
     layers["tested"] = {"type": kind, **options, "activation": "tanh", **norm}
     layers["back"] = {"type": "dense", "units": 4} if vector else layers["back"]
     layers = {name: {"type": spec.layers[name].type, **layer} for name, layer in layers.items()}

@@ -15,6 +15,9 @@ X = np.linspace(-4, 8, 60).reshape(4, 5, 3)
 erf = np.vectorize(math.erf)
 
 
+EPS = np.finfo(float).eps
+
+
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
@@ -63,6 +66,7 @@ FORMULAS = {
     "softmax": ({}, softmax),
     "log_softmax": ({}, lambda x: np.log(softmax(x))),
     "exponential": ({}, np.exp),
+    "atanh": ({}, lambda x: np.arctanh(np.clip(x, -1 + EPS, 1 - EPS))),
 }
 DEFAULTS = {
     "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from loopynet.parts.choice import Choice
 from loopynet.parts.initializers import initializers
@@ -123,6 +124,20 @@ def test_orthogonal(gain):
         assert torch.allclose(small, square * torch.eye(len(small), dtype=torch.float64), atol=1e-9)
 
 
+def test_values_are_given_one_by_one():
+    weight = filled({"type": "values", "values": [1, 2.5, 3, 4, 5, 6]}, (2, 3))
+    assert weight.tolist() == [[1, 2.5, 3], [4, 5, 6]]
+    assert filled({"type": "values", "values": list(range(8))}, (2, 1, 2, 2))[1, 0, 1, 0] == 6
+
+
+@pytest.mark.parametrize("values", [[], "1", [[1], [2]], ["one"], [float("nan")]])
+def test_values_are_numbers(values):
+    with pytest.raises((ValidationError, PydanticCustomError)):
+        initializers.parse({"type": "values", "values": values})
+    with pytest.raises(PydanticCustomError, match="a number for each weight"):
+        initializers.parse("values")
+
+
 def test_sparse():
     weight = filled({"type": "sparse", "sparsity": 0.7, "std": 2.0}, (200, 50))
     assert ((weight == 0).sum(0) == 140).all()
@@ -136,7 +151,7 @@ def test_every_initializer_is_tested_and_draws_from_the_seed():
         "lecun_normal", "variance_scaling", "random_normal", "random_uniform", "truncated_normal",
         "orthogonal", "sparse", "identity", "constant", "zeros", "ones",
     }  # fmt: skip
-    assert set(initializers.names()) == tested
+    assert set(initializers.names()) == tested | {"values"}
     for name in tested:
         first, second = filled(name, (40, 50)), filled(name, (40, 50))
         assert torch.equal(first, second)

@@ -464,6 +464,7 @@ OPERATIONS = {
     "dense": _dense,
     "maxout": _maxout,
     "local_response_norm": _local_response_norm,
+    "flatten": lambda net, name, options, x, t: x.reshape(len(x), -1),
     "dropout": _unchanged,  # evaluation, or a rate of 0
     "norm": _unchanged,
     "identity": _unchanged,

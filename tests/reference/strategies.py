@@ -77,6 +77,7 @@ OPTIONS = {
         "alpha": draw(st.sampled_from((0.1, 1.0))),
         "k": draw(st.sampled_from((1.0, 2.0))),
     },
+    "flatten": lambda draw: {},
     "pool2d": _pool,
     "global_pool": lambda draw: {"mode": draw(st.sampled_from(("max", "mean")))},
     "upsample": lambda draw: {"mode": draw(st.sampled_from(("nearest", "bilinear", "bicubic")))},

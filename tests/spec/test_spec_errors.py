@@ -115,7 +115,7 @@ MISTAKES = [
         "  feedback: {from: conv_2, to: conv_1, fit: stretch}",
         11,
         "loops.feedback.fit",
-        "must be 'error', 'resize' or 'project', not 'stretch'",
+        "must be 'error', 'resize', 'project' or 'pad', not 'stretch'",
     ),
     # Wrong types.
     (
@@ -187,6 +187,27 @@ MISTAKES = [
     (9, "main: [input, conv_1, conv_2, fc]", 9, "main.0", "the input is implied"),
     (9, "main: [conv_1, fc, conv_2]", 7, "layers.conv_2", "its input is [10]"),
     (8, "  fc: {type: conv2d, filters: 10}", 8, "layers.fc", "dense or global_pool"),
+    (
+        8,
+        "  fc: {type: dense, units: 10, bias_init: {type: values, values: [1, 2]}}",
+        8,
+        "layers.fc",
+        "has 2 values in bias_init, and 10 weights take one each",
+    ),
+    (
+        8,
+        "  fc: {type: dense, units: 10, init: {type: values, values: [1]}}",
+        8,
+        "layers.fc",
+        "has 1 values in init",
+    ),
+    (
+        8,
+        "  fc: {type: dense, units: 10, init: values}",
+        8,
+        "layers.fc.init",
+        "a number for each weight",
+    ),
     (
         8,
         "  fc: {type: dense, units: 10}\n  extra: {type: identity}",

@@ -51,6 +51,52 @@ def test_a_step_is_the_specs_optimizer_on_the_loss_over_time() -> None:
         torch.testing.assert_close(p, q - rate * q.grad, msg=name)
 
 
+def test_a_progressive_loss_starts_from_a_random_unroll(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = small_spec("loss={progressive: 0.25}", "training.optimizer=sgd", "norm=none")
+    net = LoopyNet(spec)
+    module = LoopyModule(net)
+    ((x, labels),) = loader(16, 0)
+    drawn, forward = [], LoopyNet.forward
+
+    def watch(self: LoopyNet, x: torch.Tensor, **options: object) -> torch.Tensor:
+        drawn.append((options["unrolls"], options.get("gradient")))
+        return forward(self, x, **options)
+
+    monkeypatch.setattr(LoopyNet, "forward", watch)
+    monkeypatch.setattr(module, "log", lambda *_, **__: None)
+    for seed in range(40):
+        torch.manual_seed(seed)
+        loss = module.training_step((x, labels), 0)
+        (_, whole), (count, part) = drawn[-2:]
+        assert whole is None
+        assert isinstance(part, loopynet.Truncated)
+        assert 1 <= part.steps <= count <= 3
+        with torch.no_grad():
+            losses = [
+                torch.nn.functional.cross_entropy(forward(net, x, unrolls=n), labels)
+                for n in (3, count)
+            ]
+        torch.testing.assert_close(loss.detach(), 0.75 * losses[0] + 0.25 * losses[1])
+    seen = {(count - part.steps, part.steps) for count, part in drawn[1::2]}
+    assert seen == {(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (2, 1)}
+
+
+@pytest.mark.parametrize("part", ["validation", "without loops", "no share"])
+def test_elsewhere_there_is_no_progressive_loss(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    share = 0 if part == "no share" else 0.5
+    steps = 1 if part == "without loops" else 3
+    module = LoopyModule(
+        LoopyNet(small_spec(f"loss={{progressive: {share}}}", f"unroll.steps={steps}"))
+    )
+    calls = []
+    monkeypatch.setattr(module, "_progressive_loss", lambda *_: calls.append(1))
+    monkeypatch.setattr(module, "log", lambda *_, **__: None)
+    step = module.validation_step if part == "validation" else module.training_step
+    ((x, labels),) = loader(16, 0)
+    step((x, labels), 0)
+    assert not calls
+
+
 def test_it_is_public_and_loaded_late() -> None:
     assert "LoopyModule" in loopynet.__all__
     with pytest.raises(AttributeError, match="LoopyModul'"):

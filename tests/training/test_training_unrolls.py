@@ -62,13 +62,19 @@ def test_random_is_the_same_after_a_resume(monkeypatch, tmp_path):
     [
         ("readout: each\nloss: {steps: [1, 2, 3]}", "varies their number"),
         ("unroll: {steps: 3, until: converged}", "write fixed"),
+        (
+            "unroll: {steps: 3, until: converged}\nloss: {progressive: 0.5}",
+            "loss.progressive: takes a part of the unrolls",
+        ),
     ],
 )
 def test_what_does_not_go_together(changes, message):
+    unrolls = "fixed" if "progressive" in changes else "random"
     text = (
         "input: {shape: [4]}\nlayers: {a: {type: dense, units: 4}, b: {type: dense, units: 2}}\n"
         "main: [a, b]\nloops: {l: {from: a, to: a}}\n"
-        f"training: {{unrolls: random, gradient: {'implicit' if 'until' in changes else 'full'}}}\n"
+        f"training: {{unrolls: {unrolls}, "
+        f"gradient: {'implicit' if 'until' in changes else 'full'}}}\n"
         f"{changes}\n{'' if 'unroll' in changes else 'unroll: {steps: 3}'}"
     )
     with pytest.raises(SpecError, match=message):

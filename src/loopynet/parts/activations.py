@@ -151,6 +151,14 @@ def log_softmax() -> "nn.Module":
     return _nn().LogSoftmax(dim=1)  # type: ignore[no-any-return]
 
 
+@activation("atanh", "arctanh", "artanh")
+def atanh() -> "nn.Module":
+    """The inverse of tanh, of x moved into the open interval from -1 to 1 by one rounding step."""
+    from loopynet.modules.activation import Atanh
+
+    return Atanh()
+
+
 @activation("exponential", "exp")
 def exponential() -> "nn.Module":
     """exp(x)."""

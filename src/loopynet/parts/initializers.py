@@ -179,6 +179,22 @@ def constant(weight: "Tensor", value: float = 0.0) -> None:
     init.constant_(weight, value)
 
 
+@initializer("values")
+def values(
+    weight: "Tensor", values: Annotated[tuple[float, ...], Field(min_length=1)] = ()
+) -> None:
+    """The numbers themselves, one for each weight, the last axis fastest.
+
+    A dense layer has them by [units, inputs], a convolution by [filters, channels, height, width].
+    """
+    weight.copy_(weight.new_tensor(values).reshape(weight.shape))
+
+
+@initializers.rule("values")
+def _values_are_given(values: tuple[float, ...]) -> str | None:
+    return None if values else "values must have a number for each weight"
+
+
 @initializer("zeros", "zero")
 def zeros(weight: "Tensor") -> None:
     """Zeros."""

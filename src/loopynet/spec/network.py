@@ -128,6 +128,13 @@ class NetworkSpec(SpecModel):
         return self
 
     @model_validator(mode="after")
+    def _progressive_loss_is_possible(self) -> NetworkSpec:
+        if self.loss.progressive and self.unroll.until == "converged":
+            text = "takes a part of the unrolls, which unroll.until: converged does not count"
+            raise located_errors({("loss", "progressive"): f"{text}; write 0"})
+        return self
+
+    @model_validator(mode="after")
     def _converged_has_one_answer(self) -> NetworkSpec:
         if self.unroll.until == "converged" and self.readout == "each":
             text = "has unrolls of no fixed number with unroll.until: converged; write last"

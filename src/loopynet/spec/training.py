@@ -29,6 +29,11 @@ class Loss(SpecModel):
         "last",
         description="last unroll, mean over all, or one weight for each (normalized to sum to 1)",
     )
+    progressive: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0,
+        description="share of a second run in the training loss: n unrolls without a gradient, "
+        "then m with one, both drawn for each batch",
+    )
 
 
 class EarlyStopping(SpecModel):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any, cast
 
 import lightning
+import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer, lr_scheduler
 from torchmetrics.classification import MulticlassAccuracy
 
+from loopynet.modules.gradient import Truncated
 from loopynet.network import LoopyNet
 from loopynet.network.loss import IGNORED, loss_over_time
 from loopynet.parts.optimizers import schedules
@@ -71,12 +73,29 @@ class LoopyModule(lightning.LightningModule):
         x, labels = batch
         logits = self.net(x, unrolls=self.unrolls if part == "fit" else None)
         loss = loss_over_time(logits, labels, self.net.spec.loss.steps, smoothing)
+        share = self.net.spec.loss.progressive if part == "fit" and self.net.graph.loops else 0.0
+        if share:
+            loss = (1 - share) * loss + share * self._progressive_loss(x, labels, smoothing)
         accuracy = cast(MulticlassAccuracy, self.accuracies[part])
         accuracy(logits if logits.dim() == labels.dim() + 1 else logits[-1], labels)
         options: dict[str, Any] = {"on_epoch": True, "on_step": False, "batch_size": len(x)}
         self.log(f"{prefix}_loss", loss.detach(), **options)
         self.log(f"{prefix}_accuracy", accuracy, prog_bar=True, **options)
         return loss
+
+    def _progressive_loss(self, x: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+        """Return the loss after a random number of unrolls, of which only the last m count.
+
+        The network starts from what n unrolls without a gradient made, and has to get further in m
+        more (Bansal et al. 2022, algorithm 1). With k unrolls in all, n is uniform below k, and m
+        from 1 to k - n.
+        """
+        graph = self.net.graph
+        least, most = graph.first_readout - 1, self.unrolls or graph.steps
+        n = int(torch.randint(least, max(most, least + 1), ()))
+        m = int(torch.randint(1, max(most - n, 1) + 1, ()))
+        logits = self.net(x, unrolls=n + m, gradient=Truncated(m), readout="last")
+        return loss_over_time(logits, labels, "last", smoothing)
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *_: Any, **__: Any) -> None:
         """Clip the gradients as the spec says: by their whole norm, by value, or both."""

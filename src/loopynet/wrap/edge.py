@@ -191,8 +191,8 @@ def _check_fit(name: str, loop: Loop, edge: LoopEdge, signal: Shape, x: Shape) -
         raise LoopyNetError(
             f'{said}; fit="pad" leaves out positions and adds channels only: write fit="project"'
         )
-    if loop.fit == "resize":
-        if len(signal) != 3 or len(x) != 3 or (signal[0] != x[0] and not free):
-            raise LoopyNetError(
-                f'{said}; fit="resize" changes height and width only: write fit="project"'
-            )
+    differ = len(signal) != 3 or len(x) != 3 or (signal[0] != x[0] and not free)
+    if loop.fit == "resize" and differ:
+        raise LoopyNetError(
+            f'{said}; fit="resize" changes height and width only: write fit="project"'
+        )

@@ -3,7 +3,7 @@
 from loopynet.parts.layers.base import LayerSpec, WeightedLayerSpec, layer, layer_types
 from loopynet.parts.layers.convolution import Conv2d, ConvTranspose2d
 from loopynet.parts.layers.dense import Dense, Maxout
-from loopynet.parts.layers.plain import Dropout, Identity, LocalResponseNorm, Norm
+from loopynet.parts.layers.plain import Dropout, Flatten, Identity, LocalResponseNorm, Norm
 from loopynet.parts.layers.pooling import GlobalPool, Pool2d, Upsample
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "ConvTranspose2d",
     "Dense",
     "Dropout",
+    "Flatten",
     "GlobalPool",
     "Identity",
     "LayerSpec",

@@ -14,7 +14,7 @@ from loopynet.parts.initializers import NEEDS_FAN, Initializer
 from loopynet.parts.model import SpecModel
 from loopynet.parts.norms import NormSpec
 from loopynet.parts.registry import Registry
-from loopynet.parts.shape import Shape
+from loopynet.parts.shape import Shape, ShapeError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -88,6 +88,16 @@ class WeightedLayerSpec(LayerSpec):
             message = "{name} is for weights; write zeros, constant or random_normal"
             raise PydanticCustomError("bias_init", message, {"name": choice.name})
         return choice
+
+    def check(self, shape: Shape) -> None:
+        outputs = self.output_shape(shape)[0]
+        biases = outputs if self.bias else 0
+        counts = {"init": self.parameters(shape) - biases, "bias_init": biases}
+        for key, count in counts.items():
+            choice = getattr(self, key)
+            given = len(choice.options.get("values", ()))
+            if choice.name == "values" and count and given != count:
+                raise ShapeError(f"has {given} values in {key}, and {count} weights take one each")
 
 
 layer_types: Registry[type[LayerSpec]] = Registry("layer type", "loopynet.layers")

@@ -60,7 +60,7 @@ class _Convolution(WeightedLayerSpec):
         for name, count in (("input channels", channels), ("filters", self.filters)):
             if count % self.groups:
                 raise ShapeError(f"has {count} {name}, which groups: {self.groups} does not divide")
-        self.output_shape(shape)
+        super().check(shape)
 
     def parameters(self, shape: Shape) -> int:
         height, width = pair(self.size)

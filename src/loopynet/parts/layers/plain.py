@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from loopynet.parts.layers.base import LayerSpec, layer
 from loopynet.parts.norms import NormSpec, OverTime
-from loopynet.parts.shape import Count, Shape, image
+from loopynet.parts.shape import Count, Shape, image, size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -88,6 +88,21 @@ class LocalResponseNorm(LayerSpec):
         from torch import nn
 
         return nn.LocalResponseNorm(self.size, self.alpha, self.beta, self.k)
+
+
+@layer("flatten")
+class Flatten(LayerSpec):
+    """An image as a vector, channels outermost: [C, H, W] becomes [C * H * W]."""
+
+    type: Literal["flatten"] = "flatten"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (size(shape),)
+
+    def build(self, shape: Shape) -> nn.Module:
+        from torch import nn
+
+        return nn.Flatten()
 
 
 @layer("identity")
