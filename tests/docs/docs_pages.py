@@ -29,7 +29,11 @@ _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# (\S+\.\w+)( \(refused\))?\n")
 
 PAGES = sorted(
-    [*(page for page in DOCS.glob("*.md") if page.name != "results.md"), ROOT / "CONTRIBUTING.md"]
+    [
+        *(page for page in DOCS.glob("*.md") if page.name != "results.md"),
+        *DOCS.glob("systems/*.md"),
+        ROOT / "CONTRIBUTING.md",
+    ]
 )
 
 

@@ -21,7 +21,9 @@ def test_the_published_size_is_a_change_away() -> None:
     expected += 2500 * (192 * 5 * 5 + 1) + 10 * (500 + 1)
     graph = build_graph(load_spec("maxout-network", tuple(PUBLISHED)))
     assert costs(graph).parameters == expected == 16_247_830
-    sizes = [graph.layers[f"{kind}_{i}"].output_shape for i in (1, 2, 3) for kind in ("max", "pool")]
+    sizes = [
+        graph.layers[f"{kind}_{i}"].output_shape for i in (1, 2, 3) for kind in ("max", "pool")
+    ]
     assert sizes == [
         (96, 33, 33), (96, 16, 16), (192, 15, 15), (192, 7, 7), (192, 9, 9), (192, 5, 5)
     ]  # fmt: skip
