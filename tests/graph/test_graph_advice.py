@@ -73,7 +73,8 @@ def test_just_the_copies_that_are_named_get_no_gradient(document):
     document["readout"] = "last"
     document.setdefault("loss", {"steps": "last"})
     net: LoopyNet = random_net(NetworkSpec.model_validate(document)).train()
-    weighed(net(random_input(net))).backward()
+    # The input has a gradient, since a network may have no weights at all.
+    weighed(net(random_input(net).requires_grad_())).backward()
     named = unread_copies(net.graph)
     for name, layer in net.layers.items():
         if "@" not in name or not net.graph.layers[name.partition("@")[0]].spec.weighted:
