@@ -12,7 +12,7 @@ help:
 	@echo "make demo     train a network with a feedback loop on handwritten digits"
 	@echo "make test     lint, types and tests"
 	@echo "make format   format the code"
-	@echo "make results  make docs/results.md and docs/performance.md from results/"
+	@echo "make results  make the pages of figures in docs/ from results/"
 	@echo "make clean    remove .venv and caches"
 
 demo: $(VENV)/.installed
@@ -37,6 +37,7 @@ format: $(VENV)/.installed-dev
 results: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/results_page.py
 	$(BIN)/python benchmarks/performance_page.py
+	$(BIN)/python benchmarks/systems_page.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -22,6 +22,7 @@ SMALL_CIFAR10 = (
     "data.split={train: 4000, validation: 500, test: 2000}",
     "training.batch_size=32",
 )
+CONSTANT = "training.learning_rate_schedule=constant"
 SMALL_MNIST = (
     "data.split={train: 10000, validation: 1000, test: 10000}",
     "training.epochs=2",
@@ -53,7 +54,7 @@ SYSTEMS = {
         (
             *SMALL_CIFAR10, "input.shape=[3,32,32]", "layers.V1_in.stride=1",
             "layers.decoder.units=10", "training.epochs=2", "training.optimizer=adam",
-            "training.learning_rate=0.001", "training.learning_rate_schedule=constant",
+            "training.learning_rate=0.001", CONSTANT,
         ),
     ),
     "bl": System("lateral convolutions", "", "", SMALL_MNIST),
@@ -62,7 +63,46 @@ SYSTEMS = {
         "convolutional LSTMs, a prediction at each iteration",
         "",
         "71.1 % (CIFAR-100)",
-        (*SMALL_CIFAR10, "layers.classes.units=10", "training.epochs=2"),
+        (
+            *SMALL_CIFAR10,
+            "layers.classes.units=10",
+            "data.split.train=2000",
+            "training.epochs=2",
+        ),
+    ),
+    "recurrent-cnn": System(
+        "labels every position; sees its own labels again",
+        "",
+        "80.2 % of pixels (Stanford Background)",
+        ("data.split={train: 2000, validation: 300, test: 500}", "training.epochs=5"),
+    ),
+    "deep-thinking": System(
+        "refines a thought, and recalls the picture at every pass",
+        "",
+        "",
+        ("data.split={train: 1200, validation: 200}",),
+    ),
+    "resnet": System(
+        "residual blocks; no loops",
+        "0.27 million",
+        "91.25 % (CIFAR-10)",
+        (*SMALL_CIFAR10, "training.epochs=4", CONSTANT),
+    ),
+    "rnn": System("an Elman network", "", "", (*SMALL_MNIST, "training.epochs=3")),
+    "all-convolutional": System(
+        "convolutions with a stride for pooling; no loops",
+        "about 1.3 million",
+        "90.92 % (CIFAR-10)",
+        (*SMALL_CIFAR10, "training.epochs=3", CONSTANT),
+    ),
+    "maxout-network": System(
+        "maxima over linear pieces; no loops",
+        "",
+        "88.32 % (CIFAR-10)",
+        (*SMALL_CIFAR10, "training.epochs=4", CONSTANT),
+    ),
+    "belief-propagation": System(
+        "sum-product messages on a grid; nothing is trained", "", "exact on trees", None
     ),
 }  # fmt: skip
 """Every system by its name in the zoo."""
