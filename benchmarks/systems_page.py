@@ -19,10 +19,10 @@ INTRODUCTION = """\
 # Systems of the field
 
 Known networks with feedback, and the loop-free ones that they are built on or compared with, as
-entries of the zoo: `loopynet train NAME`, `describe NAME`, `draw NAME`. Each has a page: what it is,
-how its loops are written, what differs, and a drawing. For most, `tests/zoo/systems` has a forward
-pass written from the paper's equations, without this library; with the same weights both give the
-same numbers at every step.
+entries of the zoo: `loopynet train NAME`, `describe NAME`, `draw NAME`. Each has a page: what it
+is, how its loops are written, what differs, and a drawing. For most, `tests/zoo/systems` has a
+forward pass written from the paper's equations, without this library; with the same weights both
+give the same numbers at every step.
 
 This page is made from the files in `results/systems/` by `make results`. The figures of ours are
 **short runs**: a few thousand images and a few epochs on a CPU, one seed, to show that each system
