@@ -92,7 +92,9 @@ def test_parts_of_random_networks_sum_to_the_gradient(document, training):
     x, labels = sample(net)
     found = gradients(net, x, labels, batch_size=6)
     loss = loss_over_time(net(x), labels, net.spec.loss.steps)
-    named = {k: p for k, p in net.named_parameters() if k in found.weights}
+    shared = set(net.graph.shared.values())  # whose gradients have parts of other layers, too
+    own = {k for k in found.weights if k.split(".")[1] not in shared or ".op." not in k}
+    named = {k: p for k, p in net.named_parameters() if k in own}
     wholes = dict(
         zip(
             named,
@@ -109,6 +111,53 @@ def test_parts_of_random_networks_sum_to_the_gradient(document, training):
             torch.cat([joined, whole[len(joined) :] * 0]) if len(joined) < len(whole) else joined
         )
         assert torch.allclose(joined, whole, atol=1e-10, rtol=1e-8), name
+
+
+DELAYED = """
+input: {shape: [3]}
+layers:
+  a: {type: dense, units: 3}
+  b: {type: dense, units: 3}
+  c: {type: norm, kind: batch, over_time: per_step}
+  fc: {type: dense, units: 3}
+main: [a, b, c, fc]
+loops: {back: {from: c, to: a}}
+unroll: {steps: 4, delays: {b: 1}}
+"""
+
+
+def test_a_norm_that_begins_later_has_a_part_for_each_of_its_sets():
+    net = random_net(tiny(DELAYED))
+    found = gradients(net, *sample(net)).weights["layers.c.norm.weight"]
+    assert found.unrolls == net.graph.layer_times(net.graph.layers["c"])
+    assert found.unrolls[0] == 2
+
+
+SHARED = """
+input: {shape: [3, 4, 4]}
+layers:
+  first: {type: conv2d, filters: 3, weights_of: a, activation: tanh}
+  a: {type: conv2d, filters: 3, activation: tanh}
+  b: {type: conv2d, filters: 3, weights_of: a, activation: tanh}
+  fc: {type: dense, units: 3}
+main: [first, a, b, fc]
+loops: {back: {from: b, to: a}}
+unroll: {steps: 3}
+"""
+
+
+def test_layers_that_share_weights_have_parts_of_their_own():
+    net = random_net(tiny(SHARED)).eval()
+    x, labels = sample(net)
+    weights = gradients(net, x, labels).weights
+    a, b = (weights[f"layers.{name}.op.weight"] for name in "ab")
+    assert a.unrolls == b.unrolls == (1, 2, 3)
+    untied = net.untie()
+    loss_over_time(net(x), labels, "last").backward()
+    loss_over_time(untied(x), labels, "last").backward()
+    whole = net.layers["a"].op.weight.grad
+    first = untied.layers["first"].op.weight.grad
+    assert torch.allclose(sum(a.parts) + sum(b.parts) + first, whole, rtol=1e-9)
 
 
 def test_norms_angles_and_shares_are_those_of_the_parts():

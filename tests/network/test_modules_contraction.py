@@ -111,6 +111,7 @@ def contractable(document, bound, damping):
     document["unroll"] = {"steps": max(document["unroll"]["steps"], 3), "contract": bound}
     for name, layer in document["layers"].items():
         layer.pop("norm", None)
+        layer.pop("weights_of", None)
         plain = {"type": "identity"} if layer["type"] == "norm" else layer
         activation = layer.get("activation", "linear")
         if activation not in ("linear", "relu", "tanh", "sigmoid", "softplus"):

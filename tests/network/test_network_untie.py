@@ -28,7 +28,17 @@ def tied_key(untied_key: str) -> tuple[str, int]:
     return (f"{copy[1]}.{copy[2]}.{copy[4]}", int(copy[3])) if copy else (untied_key, 0)
 
 
-def summed(untied: dict[str, torch.Tensor], like: dict[str, torch.Tensor]):
+def owners_key(key: str, net: LoopyNet) -> str:
+    """Return the tied network's key of weights that have no key of their own there."""
+    name, end = key.split(".")[1], key.rpartition(".")[2]
+    owner = net.graph.shared.get(name, name)
+    if ".op." not in key or owner == name:
+        return key
+    own = f"layers.{owner}.op."
+    return next(k for k in net.state_dict() if k.startswith(own) and k.endswith(f".{end}"))
+
+
+def summed(untied: dict[str, torch.Tensor], like: dict[str, torch.Tensor], net: LoopyNet):
     """Return the untied values summed over the copies of each tied key."""
     sums = {key: torch.zeros_like(value) for key, value in like.items()}
     sizes = {key: torch.zeros_like(value) for key, value in like.items()}
@@ -37,8 +47,9 @@ def summed(untied: dict[str, torch.Tensor], like: dict[str, torch.Tensor]):
         times.setdefault(tied_key(key)[0], []).append(tied_key(key)[1])
     for key, value in untied.items():
         name, t = tied_key(key)
+        own, name = name, owners_key(name, net)
         several_sets = ".norm." in key and t and len(sums[name]) > 1
-        row = sorted(times[name]).index(t)
+        row = sorted(times[own]).index(t)
         rows = slice(row, row + 1) if several_sets else slice(None)
         sums[name][rows] += value
         sizes[name][rows] += value.abs()
@@ -54,7 +65,7 @@ def check_tied_gradients(net: LoopyNet, x: torch.Tensor, *, training: bool) -> N
     weighed(logits).backward()
     weighed(copies).backward()
     ours = gradients(net)
-    sums, sizes = summed(gradients(untied), ours)
+    sums, sizes = summed(gradients(untied), ours, net)
     for key, gradient in ours.items():
         scale = sizes[key].max().item() if gradient.numel() else 0.0
         difference = (gradient - sums[key]).abs().max().item()

@@ -321,8 +321,12 @@ class Interpreter:
         return None if key is None else self.tensors[key]
 
     def op(self, name: str, t: int, end: str) -> Tensor | None:
-        """Return an operation's weight or bias, whatever module inside `op` holds it."""
-        for start in (f"layers.{name}@{t}.op.", f"layers.{name}.op."):
+        """Return an operation's weight or bias, whatever module inside `op` holds it.
+
+        A layer that has none uses those of the layer that it names.
+        """
+        owner = self.document["layers"][name].get("weights_of", name)
+        for start in (f"layers.{name}@{t}.op.", f"layers.{name}.op.", f"layers.{owner}.op."):
             for key, value in self.tensors.items():
                 if key.startswith(start) and key.endswith(end):
                     return value

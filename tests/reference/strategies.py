@@ -183,7 +183,45 @@ def documents(draw: st.DrawFn, *, least_loops: int = 0, least_steps: int = 1) ->
         document["readout"] = "each"
     if document["unroll"]["steps"] > 1 and document.get("loops") and draw(st.booleans()):
         _delay(draw, document)
+    if draw(st.booleans()):
+        _share(draw, document)
     return document
+
+
+def _share(draw: st.DrawFn, document: Document) -> None:
+    """Let a layer use the weights of another one: of one there is, or of one put before all."""
+    layers = document["layers"]
+    weighted = [name for name, layer in layers.items() if layer["type"] in _WEIGHTED]
+    pairs = [(a, b) for a in weighted for b in weighted if a != b]
+    for name, owner in draw(st.permutations(pairs))[:12]:
+        same = {**layers[owner], "activation": layers[name].get("activation", "tanh")}
+        if _use_weights(document, name, owner, layers[name] if draw(st.booleans()) else same):
+            return
+    kind = "conv2d" if len(document["input"]["shape"]) == 3 else "dense"
+    width = "filters" if kind == "conv2d" else "units"
+    graph = build_graph(NetworkSpec.model_validate(document))
+    for name in draw(st.permutations([n for n in weighted if layers[n]["type"] == kind])):
+        first = {**layers[name], **({"stride": 1, "padding": "same"} if kind == "conv2d" else {})}
+        ends = graph.layers[name].input_shape[0], document["input"]["shape"][0]
+        added = {
+            "first_0": {"type": kind, width: ends[0]},
+            "first_1": {**first, "activation": draw(st.sampled_from(ACTIVATIONS))},
+            "first_2": {"type": kind, width: ends[1]},
+        }
+        document["layers"] = {**layers, **added}
+        document["main"] = [*added, *document["main"]]
+        ways = draw(st.permutations([(name, "first_1"), ("first_1", name)]))
+        assert any(_use_weights(document, *way, document["layers"][way[0]]) for way in ways)
+        return
+
+
+def _use_weights(document: Document, name: str, owner: str, layer: Document) -> bool:
+    """Let a layer be this one with the weights of another one, if that is valid."""
+    found = {**document["layers"], name: {**layer, "weights_of": owner}}
+    if not valid({**document, "layers": found}):
+        return False
+    document["layers"] = found
+    return True
 
 
 def body_of(document: Document) -> list[str]:
@@ -256,7 +294,17 @@ def features(document: Document) -> set[str]:
         found |= {f"skip delay {skip['delay']}" for skip in skips.values() if "delay" in skip}
     if any(edge["from"] == "input" for edge in skips.values()):
         found.add("skip from input")
+    found |= {f"shared {section}" for section in shared_sections(document)}
     return found
+
+
+def shared_sections(document: Document) -> set[str]:
+    """Return, for each layer that uses weights of another, in which sections both are."""
+    graph = build_graph(NetworkSpec.model_validate(document))
+    return {
+        f"{graph.layers[name].section} {graph.layers[owner].section}"
+        for name, owner in graph.shared.items()
+    }
 
 
 EVERY_FEATURE = (
@@ -278,6 +326,7 @@ EVERY_FEATURE = (
     | {"sequential", "parallel", "forward initial absent", "forward initial zero"}
     | {f"forward delay {n}" for n in (0, 1, 2)}
     | {f"skip delay {n}" for n in (None, 0, 1, 2)}
+    | {f"shared {a} {b}" for a in ("trunk", "body") for b in ("trunk", "body")}
     | {"self loop", "same target", "nested", "crossing", "skip from input"}
 )
 """What the random documents must have among them."""

@@ -93,6 +93,7 @@ def test_resolved_holds_every_default():
         "init": "glorot_uniform",
         "bias": True,
         "bias_init": "zeros",
+        "weights_of": None,
         "filters": 4,
         "size": 3,
         "stride": 1,

@@ -55,7 +55,8 @@ def free_widths(graph: Graph) -> tuple[Width, ...]:
 
     The width that gives the logits is not free, nor one that must equal the input's channels or
     a mixture of widths, nor one at either end of a skip with `fit: pad`. Layers that a skip joins
-    without a projection share one width. A depthwise convolution follows its input.
+    without a projection share one width. A depthwise convolution follows its input. Layers that
+    share weights have equal widths, before and after.
     """
     found = _Found()
     at: dict[str, Channels] = {INPUT: {INPUT: Fraction(graph.input_shape[0])}}
@@ -68,6 +69,8 @@ def free_widths(graph: Graph) -> tuple[Width, ...]:
             x = _after_merge(found, edge, x, signal)
         x = at[name] = _after_layer(found, graph.layers[name], x)
     found.keep(x)  # the classes
+    for name, owner in graph.shared.items():
+        _share(found, graph, name, owner)
     return found.free()
 
 
@@ -91,6 +94,7 @@ class _Found:
         settings: what follows each.
         same: a width that must equal another, and that other.
         kept: widths that must not change.
+        ends: the channels that enter and leave each layer.
     """
 
     values: dict[str, int] = field(default_factory=dict)
@@ -98,6 +102,7 @@ class _Found:
     settings: dict[str, list[Setting]] = field(default_factory=dict)
     same: dict[str, str] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
+    ends: dict[str, tuple[Channels, Channels]] = field(default_factory=dict)
 
     def add(self, layer: str, key: str, value: int) -> Channels:
         """Note a width of its own; return the channels it makes."""
@@ -181,7 +186,18 @@ def _after_layer(found: _Found, node: LayerNode, x: Channels) -> Channels:
     result = _unweighted(found, node, x) if key is None else _weighted(found, node, key, x)
     if node.norm.type == "group" and node.norm.groups:
         found.divide(result, node.norm.groups)
+    found.ends[node.name] = x, result
     return result
+
+
+def _share(found: _Found, graph: Graph, name: str, owner: str) -> None:
+    """Note that two layers have the same weights: what enters and leaves them stays equal."""
+    if graph.layers[name].spec.type == graph.layers[owner].spec.type:
+        for one, other in zip(found.ends[name], found.ends[owner], strict=True):
+            found.equate(one, other)
+    else:  # a transposed convolution, or a type of another package
+        for channels in (*found.ends[name], *found.ends[owner]):
+            found.keep(channels)
 
 
 def width_key(node: LayerNode) -> str | None:

@@ -24,7 +24,9 @@ _SIZES = {"mode": "{}", "scale": "x{}", "size": "{}"}
 _COUNTS = {"filters": "{} filters", "units": "{} units", "pieces": "{} pieces", "rate": "{}"}
 """Options that are always said."""
 
-_UNSAID = frozenset({"type", "template", "activation", "norm", "init", "bias_init"})
+_UNSAID = frozenset({
+    "type", "template", "activation", "norm", "init", "bias_init", "weights_of"
+})  # fmt: skip
 """Options that are said elsewhere, or change nothing that a reader of a drawing looks for."""
 
 _MARKS = {"sum": "(+)", "mul": "(×)"}
@@ -40,6 +42,8 @@ def layer_words(node: LayerNode, detail: Detail = Detail.ALL) -> str:
         words = [norm, *words[1:]] if isinstance(spec, Norm) else [*words, norm]
     if detail >= Detail.OPTIONS and node.delay:
         words.append(f"delay {node.delay}")
+    if detail >= Detail.OPTIONS and node.weights_of:
+        words.append(f"weights of {node.weights_of}")
     return ", ".join(words)
 
 

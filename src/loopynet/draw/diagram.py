@@ -43,7 +43,8 @@ class Node:
         slot: its place along the stack: the name of the layer, or of the edge that merges.
         row: 0 but for the passes of an unrolled picture.
         section: that it runs in.
-        color: the number of a layer that runs in every unroll; None for all other nodes.
+        color: the number of a layer that runs in every unroll, or has the weights of one; None for
+            all other nodes.
     """
 
     id: str

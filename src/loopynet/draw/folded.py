@@ -41,10 +41,12 @@ def fold(graph: Graph, wrap: int) -> Diagram:
 
 
 def layer_node(graph: Graph, name: str, label: str, row: int, wrap: int | None) -> Node:
-    """Return a layer's box; its color is that of all its copies."""
+    """Return a layer's box; its color is that of all that have its weights."""
     layer = graph.layers[name]
     every_unroll = [n for n, node in graph.layers.items() if node.section == "body"]
-    color = every_unroll.index(name) if layer.section == "body" else None
+    owner = graph.shared.get(name, name)
+    same = [owner, *(n for n, other in graph.shared.items() if other == owner)]
+    color = next((every_unroll.index(n) for n in same if n in every_unroll), None)
     lines = layer_lines(layer, label, wrap)
     return Node(label, "layer", lines, name, row, layer.section, color)
 

@@ -11,6 +11,7 @@ import copy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
 import torch
 from torch import Tensor, nn
@@ -81,7 +82,8 @@ def gradients(
     The loss is the spec's, without label smoothing. The mode of the network counts: in training
     mode batch norm uses each batch's own statistics, as a training step does, and in evaluation
     mode the running ones. Of an untied network the parts are the gradients of its copies, so that
-    both kinds stand in the same table. Nothing of the network is changed.
+    both kinds stand in the same table. What comes from a layer that uses the weights of another one
+    stands under its own name, if it runs more than once. Nothing of the network is changed.
 
     Args:
         net: a network with loops, in either mode.
@@ -106,7 +108,7 @@ def gradients(
     for rows in batches(len(images), size, "gradients", progress):
         parts = _parts(untied, images[rows], labels[rows])
         if tied is not None:
-            _check_sums(parts, tied, images[rows], labels[rows])
+            _check_sums(_by_owner(parts, tied), tied, images[rows], labels[rows])
         every.append(parts)
     names = [name for name, parts in every[0].items() if len(parts) > 1]
     weights = {name: _weight(name, [parts[name] for parts in every]) for name in names}
@@ -196,7 +198,25 @@ def _tied_name(key: str) -> tuple[str, int]:
     return f"{match[1]}.{match[2]}.{match[4]}", int(match[3])
 
 
-def _check_sums(parts: Parts, tied: LoopyNet, x: Tensor, labels: Tensor) -> None:
+def _by_owner(parts: Parts, tied: LoopyNet) -> dict[str, list[tuple[int, Tensor]]]:
+    """Return all parts of each weight with their unrolls, those of layers that share it too."""
+    found: dict[str, list[tuple[int, Tensor]]] = {}
+    for key, each in parts.items():
+        home, name, *_ = key.split(".")
+        owner, end = tied.graph.shared.get(name, name), key.rpartition(".")[2]
+        if home == "layers" and ".op." in key and owner != name:
+            own = f"layers.{owner}.op."
+            key = next(k for k in parts if k.startswith(own) and k.endswith(f".{end}"))
+        found.setdefault(key, []).extend(each.items())
+    return found
+
+
+def _check_sums(
+    parts: Mapping[str, list[tuple[int, Tensor]]],
+    tied: LoopyNet,
+    x: Tensor,
+    labels: Tensor,
+) -> None:
     """Raise LoopyNetError unless the parts sum to the tied network's own gradient."""
     named = dict(tied.named_parameters())
     loss = loss_over_time(
@@ -209,8 +229,9 @@ def _check_sums(parts: Parts, tied: LoopyNet, x: Tensor, labels: Tensor) -> None
         if key not in parts or not parameter.numel():
             continue
         summed, sizes = torch.zeros_like(whole), torch.zeros_like(whole)
-        for t, part in parts[key].items():
-            rows = slice(t - 1, t) if _sets(tied, key) > 1 else slice(None)
+        several = _sets(tied, key) > 1  # one for each unroll at which the layer runs
+        for i, (_, part) in enumerate(sorted(parts[key], key=itemgetter(0))):
+            rows = slice(i, i + 1) if several else slice(None)
             summed[rows] += part
             sizes[rows] += part.abs()
         allowed = _TOLERANCES.get(whole.dtype, 1e-2) * float(sizes.max()) + 1e-12

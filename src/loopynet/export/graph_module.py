@@ -149,8 +149,12 @@ class _Tracer(fx.Tracer):
     def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
         """Return a new node, with its metadata."""
         node = super().create_node(*args, **kwargs)
-        shared = node.op == "get_attr"  # a weight, which the unrolls share
-        node.meta[META] = self._part if shared else f"{self._part}@{self._t}"
+        if node.op != "get_attr":
+            node.meta[META] = f"{self._part}@{self._t}"
+            return node
+        # A weight, which the unrolls share: of this part, or of the layer that it has it from.
+        kind, name = str(node.target).split(".")[:2]
+        node.meta[META] = name.partition("@")[0] if kind == "layers" else self._part
         return node
 
 

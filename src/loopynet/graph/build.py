@@ -9,6 +9,7 @@ from loopynet.errors import SpecError
 from loopynet.graph.gains import weight_bound
 from loopynet.graph.nodes import INPUT, Edge, Graph, LayerNode, Section
 from loopynet.graph.shapes import Shapes, infer_shapes
+from loopynet.graph.sharing import check_bound, check_owners, with_sharing
 from loopynet.graph.wiring import check_arrivals, check_depth, check_wiring
 from loopynet.parts.layers import LayerSpec, Norm
 from loopynet.parts.merges import merges
@@ -30,6 +31,7 @@ def build_graph(spec: NetworkSpec) -> Graph:
         SpecError: the description is valid data but no valid network; its path names the key.
     """
     check_wiring(spec)
+    check_owners(spec)
     loopy = spec.unroll.steps > 1 and bool(spec.loops)
     if loopy:
         check_depth(spec)
@@ -49,6 +51,7 @@ def build_graph(spec: NetworkSpec) -> Graph:
         for name in edge.through:
             layers[name] = _layer(spec, name, shapes, edge.section, on_edge=edge.name)
     _check_logits(spec, layers[spec.main[-1]])
+    layers = with_sharing(layers, tied=spec.unroll.tied)
     graph = Graph(
         name=spec.name,
         input_shape=tuple(spec.input.shape),
@@ -67,6 +70,7 @@ def build_graph(spec: NetworkSpec) -> Graph:
     )
     check_arrivals(graph)
     if spec.unroll.contract is not None and graph.loops:
+        check_bound(graph)
         graph = replace(graph, weight_bound=weight_bound(graph, spec.unroll.contract))
     return _with_runs(graph)
 

@@ -77,7 +77,7 @@ def costs(graph: Graph) -> Costs:
 
 def layer_parameters(graph: Graph, node: LayerNode) -> int:
     """Return a layer's learned numbers, over all its copies."""
-    own = node.spec.parameters(node.input_shape)
+    own = 0 if node.weights_of else node.spec.parameters(node.input_shape)
     own += 1 if node.spec.activation.name == "prelu" else 0
     copies, steps = _copies_and_steps(graph, node)
     return copies * (own + node.norm.parameters(node.output_shape, steps))

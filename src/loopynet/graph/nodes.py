@@ -33,6 +33,7 @@ class LayerNode:
         runs: how often it runs in one forward pass of the trained number of unrolls.
         on_edge: the loop or skip whose signal passes through it; None in the main stack.
         delay: unrolls that the main stack's edge into it takes; 0 outside the loopy section.
+        weights_of: the layer whose weights it uses; None if it has its own.
     """
 
     name: str
@@ -44,6 +45,7 @@ class LayerNode:
     runs: int
     on_edge: str | None = None
     delay: int = 0
+    weights_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,11 @@ class Graph:
     def shape_of(self, source: str) -> Shape:
         """Return the output shape of a layer, or the input's."""
         return self.input_shape if source == INPUT else self.layers[source].output_shape
+
+    @cached_property
+    def shared(self) -> dict[str, str]:
+        """The layers that use the weights of another one, and that one."""
+        return {n: node.weights_of for n, node in self.layers.items() if node.weights_of}
 
     @cached_property
     def delays(self) -> dict[str, int]:

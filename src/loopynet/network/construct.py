@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from loopynet.graph import Graph
 from loopynet.modules.contraction import contract
 from loopynet.modules.merge import Project
+from loopynet.modules.sharing import borrow
 from loopynet.network.edge import Fit, Merge
 from loopynet.network.layer import Layer
 from loopynet.parts.shape import size
@@ -25,6 +26,10 @@ def build_layers(graph: Graph) -> dict[str, nn.Module]:
             modules |= {f"{node.name}@{t}": Layer(node, (t,)) for t in times}
         else:
             modules[node.name] = Layer(node, times)
+    for name, owner in graph.shared.items():
+        modules[name].op = borrow(
+            cast(nn.Module, modules[name].op), cast(nn.Module, modules[owner].op)
+        )
     return modules
 
 
@@ -74,7 +79,10 @@ def untied_spec(spec: NetworkSpec) -> NetworkSpec:
 
 
 def untied_state(
-    wanted: Mapping[str, Tensor], tied: Mapping[str, Tensor], layers: nn.ModuleDict
+    wanted: Mapping[str, Tensor],
+    tied: Mapping[str, Tensor],
+    layers: nn.ModuleDict,
+    shared: Mapping[str, str],
 ) -> dict[str, Tensor]:
     """Return the state of an untied network whose copies have the tied network's values.
 
@@ -82,22 +90,32 @@ def untied_state(
         wanted: any state of the untied network.
         tied: the tied network's state.
         layers: the tied network's layers.
+        shared: those of them that use the weights of another one, and that one.
     """
-    return {key: _tied_value(key, value, tied, layers) for key, value in wanted.items()}
+    return {key: _tied_value(key, value, tied, layers, shared) for key, value in wanted.items()}
 
 
 def _tied_value(
-    key: str, like: Tensor, tied: Mapping[str, Tensor], layers: nn.ModuleDict
+    key: str,
+    like: Tensor,
+    tied: Mapping[str, Tensor],
+    layers: nn.ModuleDict,
+    shared: Mapping[str, str],
 ) -> Tensor:
     """Return the tied network's value for an untied key such as layers.conv_1@2.norm.weight."""
     if key in tied:
         return tied[key]
     before, at, after = key.partition("@")
     step, _, rest = after.partition(".")
-    value = tied[f"{before}.{rest}"]
+    single = f"{before}.{rest}" if at else key
+    name = single.split(".")[1]
+    if single not in tied:  # the weights of another layer, perhaps behind padding of its own
+        own, end = f"layers.{shared[name]}.op.", single.rpartition(".")[2]
+        single = next(k for k in tied if k.startswith(own) and k.endswith(f".{end}"))
+    value = tied[single]
     if value.shape == like.shape or not at:
         return value
-    layer = layers[before.partition(".")[2]]
+    layer = layers[name]
     assert isinstance(layer, Layer)
     index = layer.norm_set(int(step)) - 1  # a norm's sets of numbers, one for each unroll
     return value[index : index + 1]

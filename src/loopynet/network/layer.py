@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from itertools import accumulate
 
+import torch
 from torch import Tensor, nn
 
 from loopynet.graph import LayerNode
@@ -28,7 +30,8 @@ class Layer(nn.Module):
     def __init__(self, node: LayerNode, times: Sequence[int]) -> None:
         super().__init__()
         self.channels = node.output_shape[0]
-        self.op = node.spec.build(node.input_shape)
+        with torch.device("meta") if node.weights_of else nullcontext():  # none drawn, none kept
+            self.op = node.spec.build(node.input_shape)
         self.norm = build_norm(node.norm, node.output_shape, len(times))
         self._sets = tuple(accumulate(t in set(times) for t in range(1, times[-1] + 1)))
         plain = node.spec.activation.name == "linear"

@@ -403,7 +403,8 @@ class LoopyNet(nn.Module):
         with torch.random.fork_rng(devices=[]):  # the weights that are drawn are replaced
             copy = LoopyNet(untied_spec(self.spec))
         copy.to(next(iter(self.parameters()), torch.empty(0)))
-        copy.load_state_dict(untied_state(copy.state_dict(), self.state_dict(), self.layers))
+        values = untied_state(copy.state_dict(), self.state_dict(), self.layers, self.graph.shared)
+        copy.load_state_dict(values)
         return copy.train(self.training)
 
 

@@ -78,8 +78,17 @@ class WeightedLayerSpec(LayerSpec):
     init: Initializer = Field(GLOROT, description="initializer of the weights")
     bias: bool = Field(True, description="whether there is a bias")
     bias_init: Initializer = Field(Choice("zeros"), description="initializer of the bias")
+    weights_of: str | None = Field(
+        None,
+        description="the layer whose weights and bias this one uses instead of its own; its init "
+        "and bias_init are then without effect",
+    )
 
     weighted: ClassVar[bool] = True
+
+    def weight_shape(self, shape: Shape) -> Shape | None:
+        """Return the shape of the weight for an input's; None for a type that cannot share it."""
+        return None
 
     @field_validator("bias_init")
     @classmethod

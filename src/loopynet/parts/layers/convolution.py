@@ -102,6 +102,9 @@ class Conv2d(_Convolution):
         height, width = pair(self.padding)
         return (height, height), (width, width)
 
+    def weight_shape(self, shape: Shape) -> Shape:
+        return (self.filters, shape[0] // self.groups, *pair(self.size))
+
     def output_shape(self, shape: Shape) -> Shape:
         rows, columns = (
             (n + sum(margin) - span) // step + 1
@@ -147,6 +150,9 @@ class ConvTranspose2d(_Convolution):
     """
 
     type: Literal["conv_transpose2d"] = "conv_transpose2d"
+
+    def weight_shape(self, shape: Shape) -> Shape:
+        return (shape[0], self.filters // self.groups, *pair(self.size))
 
     def output_shape(self, shape: Shape) -> Shape:
         rows, columns = (

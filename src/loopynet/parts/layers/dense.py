@@ -21,6 +21,9 @@ class Dense(WeightedLayerSpec):
     type: Literal["dense"] = "dense"
     units: Count = Field(description="output features")
 
+    def weight_shape(self, shape: Shape) -> Shape:
+        return (self.units, size(shape))
+
     def output_shape(self, shape: Shape) -> Shape:
         return (self.units,)
 
