@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 
 from loopynet.control.controls import CONTROLS
 from loopynet.control.difference import compare_costs
 from loopynet.control.widths import width_key
+from loopynet.errors import SpecError
 from loopynet.graph import build_graph
 from loopynet.spec.network import NetworkSpec
 
@@ -14,12 +16,17 @@ HEAD = ("network", "control", "widths", "parameters", "difference", "multiply-ad
 
 
 def control_table(specs: Iterable[NetworkSpec]) -> str:
-    """Return one row for each network and one for each control of those with loops."""
+    """Return one row for each network and one for each control of those with loops.
+
+    A control that there is not (a network whose weights are written out has none without loops)
+    has no row.
+    """
     rows = [HEAD, tuple("---" for _ in HEAD)]
     for spec in specs:
         rows.append(_row(spec, spec, spec.name, ""))
-        if spec.loops:
-            rows += [_row(spec, control(spec), "", word) for word, control in CONTROLS.items()]
+        for word, control in CONTROLS.items() if spec.loops else ():
+            with contextlib.suppress(SpecError):
+                rows.append(_row(spec, control(spec), "", word))
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
