@@ -46,6 +46,13 @@ class System:
     changes: tuple[str, ...] | None
 
 
+def _eighth(name: str) -> tuple[str, ...]:
+    """Return the changes that leave a network an eighth of its filters."""
+    layers = load_spec(name).layers.items()
+    filters = {n: layer.filters for n, layer in layers if hasattr(layer, "filters")}
+    return tuple(f"layers.{n}.filters={count // 8}" for n, count in filters.items())
+
+
 SYSTEMS = {
     "cornet-rt": System(
         "four areas that update at once",
@@ -55,6 +62,16 @@ SYSTEMS = {
             *SMALL_CIFAR10, "input.shape=[3,32,32]", "layers.V1_in.stride=1",
             "layers.decoder.units=10", "training.epochs=2", "training.optimizer=adam",
             "training.learning_rate=0.001", CONSTANT,
+        ),
+    ),
+    "cornet-s": System(
+        "four areas with blocks that repeat; an eighth of its filters in the short run",
+        "53,416,616",
+        "",
+        (
+            *SMALL_CIFAR10, *_eighth("cornet-s"), "input.shape=[3,32,32]",
+            "layers.V1_conv1.stride=1", "layers.decoder.units=10", "training.epochs=3",
+            "training.optimizer=adam", "training.learning_rate=0.001", CONSTANT,
         ),
     ),
     "bl": System("lateral convolutions", "", "", SMALL_MNIST),

@@ -71,6 +71,12 @@ class Block:
     def fragment(self) -> bool:
         return "# fragment\n" in self.text
 
+    @property
+    def origin(self) -> str | None:
+        """The zoo entry of which this is an excerpt."""
+        match = re.match(r"# from ([\w-]+)\.yaml\n", self.text)
+        return match[1] if match else None
+
 
 def blocks(page: Path, *languages: str) -> list[Block]:
     text = page.read_text(encoding="utf-8")

@@ -23,6 +23,7 @@ from loopynet import LoopyNetWarning, SpecError, build_graph, parse_spec
 from loopynet.cli.main import build_parser, main
 from loopynet.spec.read import validate
 from loopynet.spec.source import Source, parse_source
+from loopynet.zoo import zoo_text
 
 QUICK = {"check", "describe", "zoo", "import"}
 """Commands that need no trained run."""
@@ -36,11 +37,22 @@ def test_yaml_describes_a_network(block: Block) -> None:
     if block.refused:
         with pytest.raises(SpecError):
             build_graph(parse_spec(block.text))
+    elif block.origin:
+        _assert_within(parse_source(block.text).data, parse_source(zoo_text(block.origin)).data)
     elif block.fragment:
         merged = {**parse_source(BASE).data, **parse_source(block.text).data}
         build_graph(validate(Source("fragment", merged, {})))
     else:
         build_graph(parse_spec(block.text))
+
+
+def _assert_within(part: object, whole: object) -> None:
+    """Check that an excerpt says what the whole says."""
+    if isinstance(part, dict) and isinstance(whole, dict):
+        for key, value in part.items():
+            _assert_within(value, whole[key])
+    else:
+        assert part == whole
 
 
 @pytest.fixture
@@ -92,7 +104,7 @@ def test_console_shows_what_commands_print(
 def test_commands_are_complete(block: Block) -> None:
     """Each `loopynet` command is one that the command line accepts, each `make` a target."""
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    for line in block.text.splitlines():
+    for line in block.text.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         if "loopynet" in words[:2] and "pip" not in words:
             words = words[: words.index(">")] if ">" in words else words
