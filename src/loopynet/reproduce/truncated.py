@@ -19,7 +19,8 @@ GRADIENTS = ("full", "{type: truncated, steps: 1}")
 MARGIN = 0.01
 """How much accuracy the cheaper gradient may cost."""
 FULL = (
-    "training.epochs=6",
+    "training.epochs=2",
+    "training.learning_rate_schedule=cosine",
     "data.split={train: 20000, validation: 1000}",
 )
 QUICK = ("training.epochs=2", "data.split={train: 2000, validation: 500, test: 1000}")
