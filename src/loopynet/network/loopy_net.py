@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.compiler import is_compiling
 from torch.fx import Proxy
 
 from loopynet.errors import LoopyNetError
-from loopynet.graph import Edge, Graph, build_graph, check_memory
+from loopynet.graph import Graph, build_graph, check_memory
 from loopynet.graph.nodes import INPUT, Section
 from loopynet.modules.contraction import advance
 from loopynet.modules.gradient import Full, Gradient, Recompute, Truncated
@@ -26,20 +24,25 @@ from loopynet.network.construct import (
     untied_spec,
     untied_state,
 )
-from loopynet.network.edge import damped, initial_input, initial_signal
-from loopynet.network.layer import Layer
+from loopynet.network.edge import initial_input, initial_signal
+from loopynet.network.passes import (
+    Kept,
+    Pass,
+    Record,
+    leave,
+    run_chain,
+    runs_compiled,
+    send_skips,
+    signal,
+)
 from loopynet.network.readout import Each, Readout, as_readout
 from loopynet.network.run import pass_mode, run_network, stopping_rule
-from loopynet.network.segment import compile_once, run_compiled, split_chain
+from loopynet.network.segment import compile_once, split_chain
 from loopynet.network.stopping import Outcome, Stop
 from loopynet.network.weights import load_weights
 from loopynet.spec import NetworkSpec, read_spec
 from loopynet.spec.read import validate
 from loopynet.zoo import load_source, pretrained_folder
-
-if TYPE_CHECKING:
-    Kept = dict[str, Tensor]
-    Record = Callable[[str, Tensor], None]
 
 Compiled = Literal["nothing", "layers", "whole"]
 """What runs compiled in training mode."""
@@ -173,7 +176,7 @@ class LoopyNet(nn.Module):
         mode = pass_mode(self.spec, gradient)
         count = check_unrolls(self.graph, unrolls)
         chosen = as_readout(readout or self.graph.readout)
-        if self._runs_compiled("whole", record) and isinstance(mode, Full):
+        if runs_compiled(self, "whole", record) and isinstance(mode, Full):
             return compile_once(LoopyNet._run_passes)(self, x, count, mode, chosen)
         return self._run_passes(x, count, mode, chosen, record)
 
@@ -225,9 +228,9 @@ class LoopyNet(nn.Module):
         """Run what no loop touches; returns its output and what skips take from it."""
         if self.training and self.graph.weight_bound is not None:
             advance(self)
-        kept = {INPUT: x}
-        self._send_skips(INPUT, x, kept, 1, None, record)
-        return self._run_chain("trunk", x, kept, {}, 1, None, record), kept
+        kept, once = {INPUT: x}, Pass(1, None, record)
+        send_skips(self, INPUT, x, kept, once)
+        return run_chain(self, "trunk", x, kept, {}, once), kept
 
     def _initial_carry(self, x: Tensor) -> Carry:
         """Return what arrives before any signal: as many values for each edge as its delay."""
@@ -248,118 +251,26 @@ class LoopyNet(nn.Module):
                 under way there: as many values as the edge has delay, the next to arrive first;
                 None for an absent one, and for one that nobody will read.
             t: the unroll, from 1.
-            count: unrolls of the whole run: what none of their logits reads is not computed. None
-                for a run of unknown length.
+            count: unrolls of the whole run; None for a run of unknown length. See `Pass`.
             record: as for a call.
 
         Returns:
             The section's output (None before unroll `graph.first_readout`) with what the head's
             skips read, and the carry for pass t + 1.
         """
-        kept = dict(kept)
+        kept, now = dict(kept), Pass(t, count, record)
         arriving = {name: queue[0] for name, queue in carry.items()}
-        x = self._run_chain("body", x, kept, arriving, t, count, record)
-        leaving = self._leaving(kept, carry, t, count, record)
+        x = run_chain(self, "body", x, kept, arriving, now)
+        leaving = leave(self, kept, carry, now)
         return (x, kept), {name: (*queue[1:], leaving[name]) for name, queue in carry.items()}
 
     def _run_head(self, x: Tensor, kept: Kept, t: int, record: Record | None) -> Tensor:
         """Run what follows the loops; returns the logits [N, classes] of pass t."""
-        kept = dict(kept)
+        kept, now = dict(kept), Pass(t, None, record)
         for edge in self.graph.skips:
             if edge.section == "head" and edge.source in kept:
-                kept[edge.name] = self._signal(edge, kept[edge.source], t, None, record)
-        return self._run_chain("head", x, kept, {}, t, None, record)
-
-    def _run_chain(
-        self,
-        section: Section,
-        x: Tensor,
-        kept: Kept,
-        arriving: Mapping[str, Tensor | None],
-        t: int,
-        count: int | None,
-        record: Record | None,
-    ) -> Tensor:
-        """Run a section of the main stack, merging skips and arriving signals."""
-        for first, *rest in self._pieces[section]:
-            if first in arriving:  # what the layer below gave in an earlier pass
-                x = cast(Tensor, arriving[first])  # None only where the layer does not run
-            if not self.graph.timetable.runs(first, t, count):
-                continue
-            for edge in self.graph.edges_into(first):
-                signal = arriving[edge.name] if edge.delay else kept[edge.name]
-                if signal is not None:
-                    _tell(record, f"{edge.name}.forward", t, x)
-                    _tell(record, f"{edge.name}.signal", t, signal)
-                    x = self._at(self.merges, edge.name, section, t)(x, signal)
-                    _tell(record, edge.name, t, x)
-            x = self._run_layers((first, *rest), section, x, t, count, record)
-            last = (first, *rest)[-1]
-            if last in self._sources:
-                kept[last] = x
-                self._send_skips(last, x, kept, t, count, record)
-        return x
-
-    def _run_layers(
-        self,
-        names: Sequence[str],
-        section: Section,
-        x: Tensor,
-        t: int,
-        count: int | None,
-        record: Record | None,
-    ) -> Tensor:
-        """Run layers one after the other: compiled as one piece, or one by one to be recorded.
-
-        Not compiled are passes of unknown number: the samples that still run become ever fewer,
-        each number would be compiled, and an implicit gradient goes back more than once.
-        """
-        layers = [cast(Layer, self._at(self.layers, name, section, t)) for name in names]
-        open_end = section == "body" and count is None
-        if self._runs_compiled("layers", record) and not open_end:
-            return run_compiled(layers, x, [layer.rows(t) for layer in layers])
-        for name, layer in zip(names, layers, strict=True):
-            x = layer(x, t)
-            _tell(record, name, t, x)
-        return x
-
-    def _send_skips(
-        self, source: str, x: Tensor, kept: Kept, t: int, count: int | None, record: Record | None
-    ) -> None:
-        """Compute the skip signals that arrive in this pass, but for those that the head reads."""
-        for edge in self.graph.skips:
-            if edge.source == source and edge.section == self.graph.section_of(source):
-                now = edge.section != "body" or self.graph.timetable.sends(edge, t, count)
-                if now and not edge.delay:
-                    kept[edge.name] = self._signal(edge, x, t, count, record)
-
-    def _leaving(
-        self, kept: Kept, carry: Carry, t: int, count: int | None, record: Record | None
-    ) -> dict[str, Tensor | None]:
-        """Return what leaves for later passes."""
-        table = self.graph.timetable
-        leaving = {name: kept.get(below) for name, below in self._below.items()}
-        for edge in (*self.graph.loops, *self.graph.skips):
-            if edge.delay and not table.has_sent(edge, t + edge.delay):
-                leaving[edge.name] = carry[edge.name][-1]  # still what comes before any signal
-            elif edge.delay:
-                sent = table.sends(edge, t, count)
-                signal = self._signal(edge, kept[edge.source], t, count, record) if sent else None
-                leaving[edge.name] = damped(edge.damping, signal, carry[edge.name][-1])
-        return leaving
-
-    def _signal(
-        self, edge: Edge, x: Tensor, t: int, count: int | None, record: Record | None
-    ) -> Tensor:
-        """Return an edge's signal: its source's output x through its layers, fitted."""
-        if edge.through:
-            x = self._run_layers(edge.through, edge.section, x, t, count, record)
-        fitted: Tensor = self._at(self.fits, edge.name, edge.section, t)(x)
-        return fitted
-
-    def _at(self, modules: nn.ModuleDict, name: str, section: Section, t: int) -> nn.Module:
-        """Return the module that serves unroll t: the tied one, or the copy `name@t`."""
-        return modules[f"{name}@{t}" if self.graph.untied(section) else name]
+                kept[edge.name] = signal(self, edge, kept[edge.source], now)
+        return run_chain(self, "head", x, kept, {}, now)
 
     def trace(self, x: Tensor, *, unrolls: int | None = None) -> dict[str, Tensor]:
         """Return every activation of one run by name: "conv_1@2", merges as "feedback@2".
@@ -389,11 +300,6 @@ class LoopyNet(nn.Module):
         self._compiled = what
         return self
 
-    def _runs_compiled(self, what: Compiled, record: Record | None) -> bool:
-        """Say whether a call runs this compiled."""
-        here = self._compiled == what and self.training
-        return here and record is None and not is_compiling()
-
     def untie(self) -> LoopyNet:
         """Return an untied network with the same values: each unroll gets copies of its own.
 
@@ -406,8 +312,3 @@ class LoopyNet(nn.Module):
         values = untied_state(copy.state_dict(), self.state_dict(), self.layers, self.graph.shared)
         copy.load_state_dict(values)
         return copy.train(self.training)
-
-
-def _tell(record: Record | None, name: str, t: int, value: Tensor) -> None:
-    if record is not None:
-        record(f"{name}@{t}", value)
