@@ -22,6 +22,8 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results" / "bench"
 PAGE = ROOT / "docs" / "performance.md"
 IMAGES = ROOT / "docs" / "images"
+OURS = ("ours", "truncated")
+"""What the others of a cell are compared with."""
 Results = Mapping[str, Mapping[str, Any]]
 
 INTRODUCTION = """\
@@ -227,9 +229,6 @@ def gradients_table(cells: Results) -> str:
         lines.append(f"| {name} | {found['logits']:.0e} | {found['gradients']:.0e} |")
     return "\n".join(lines) if cells else ""
 
-
-OURS = ("ours", "truncated")
-"""What the others of a cell are compared with."""
 
 TABLES = {
     "same": same_table,

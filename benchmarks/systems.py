@@ -38,12 +38,14 @@ class System:
         parameters: the published number; empty if we know none.
         published: the published figure and what it is of; empty if we know none.
         changes: of the zoo's spec, for the short run; None for a system that is not trained.
+        page: the system whose page is about this one too; its own if empty.
     """
 
     what: str
     parameters: str
     published: str
     changes: tuple[str, ...] | None
+    page: str = ""
 
 
 def _eighth(name: str) -> tuple[str, ...]:
@@ -74,7 +76,7 @@ SYSTEMS = {
             "training.optimizer=adam", "training.learning_rate=0.001", CONSTANT,
         ),
     ),
-    "bl": System("lateral convolutions", "", "", SMALL_MNIST),
+    "bl": System("lateral convolutions", "", "", SMALL_MNIST, page="blt"),
     "blt": System("lateral and top-down convolutions", "", "", SMALL_MNIST),
     "feedback-network": System(
         "convolutional LSTMs, a prediction at each iteration",

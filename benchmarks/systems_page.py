@@ -45,7 +45,7 @@ def page() -> str:
 def row(name: str, system: System, run: CellFolder | None) -> str:
     """Return a system's line."""
     parameters = f"{costs(build_graph(load_spec(name))).parameters:,}"
-    file = PAGE.parent / f"{'blt' if name == 'bl' else name}.md"
+    file = PAGE.parent / f"{system.page or name}.md"
     cells = [f"[{name}]({file.name})", system.what, parameters, system.parameters, system.published]
     return "| " + " | ".join([*cells, *figures(run)]) + " |"
 

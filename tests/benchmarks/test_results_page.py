@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,10 @@ def test_the_truncated_gradient_was_measured_with_three_seeds(results_page):
     assert "| cifar10-loopy, gradient full | 3 | 2 |" in page
     assert "points, n = 3 |" in page
     assert results_page.truncated(ROOT / "docs") == []
+
+
+def test_no_result_names_a_folder_of_the_machine_it_was_made_on():
+    files = [*(ROOT / "results").rglob("*.json"), *(ROOT / "results").rglob("*.yaml")]
+    strings = [text for file in files for text in re.findall(r'"(/[^"]*)"', file.read_text())]
+    assert len(files) > 100
+    assert strings == []

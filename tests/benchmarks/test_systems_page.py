@@ -22,8 +22,8 @@ def test_the_page_is_in_step_with_the_data(systems_page):
 
 
 def test_every_system_has_a_page_with_its_figures(systems_page):
-    for name in systems_page.SYSTEMS:
-        page = systems_page.PAGE.parent / f"{'blt' if name == 'bl' else name}.md"
+    for name, system in systems_page.SYSTEMS.items():
+        page = systems_page.PAGE.parent / f"{system.page or name}.md"
         assert f"images/zoo/{name}.svg" in page.read_text(encoding="utf-8")
 
 

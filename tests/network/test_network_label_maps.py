@@ -24,19 +24,9 @@ from loopynet import (
 from loopynet.explain import dynamics
 from loopynet.hub import model_card
 from loopynet.network.loss import loss_over_time
+from reference.examples import LABEL_MAPS
 
-NET = """
-input: {shape: [2, 6, 6]}
-layers:
-  a: {type: conv2d, filters: 4, activation: tanh}
-  labels: {type: conv2d, filters: 3, size: 2, stride: 2}
-main: [a, labels]
-loops: {back: {from: labels, to: a, merge: concat, fit: resize}}
-norm: {type: batch, over_time: per_step}
-unroll: {steps: 3}
-readout: each
-data: {labels: map}
-"""
+NET = f"{LABEL_MAPS}norm: {{type: batch, over_time: per_step}}\nreadout: each\n"
 
 
 @pytest.fixture

@@ -32,3 +32,15 @@ loops:
 unroll: {steps: 4}
 """
 """A layer with a loop onto itself."""
+
+LABEL_MAPS = """
+input: {shape: [2, 6, 6]}
+layers:
+  a: {type: conv2d, filters: 4, activation: tanh}
+  labels: {type: conv2d, filters: 3, size: 2, stride: 2}
+main: [a, labels]
+loops: {back: {from: labels, to: a, merge: concat, fit: resize}}
+unroll: {steps: 3}
+data: {labels: map}
+"""
+"""Ends in a map of logits: three classes at each of 3 x 3 positions."""

@@ -9,17 +9,7 @@ from loopynet.data import Images, Preprocessing
 from loopynet.run import evaluate
 from loopynet.run.positions import map_scores, right_share
 from loopynet.spec import DataSpec
-
-NET = """
-input: {shape: [2, 6, 6]}
-layers:
-  a: {type: conv2d, filters: 4, activation: tanh}
-  labels: {type: conv2d, filters: 3, size: 2, stride: 2}
-main: [a, labels]
-loops: {back: {from: labels, to: a, merge: concat, fit: resize}}
-unroll: {steps: 3}
-data: {labels: map}
-"""
+from reference.examples import LABEL_MAPS
 
 
 def test_classes_that_are_nowhere_do_not_count():
@@ -34,7 +24,7 @@ def test_classes_that_are_nowhere_do_not_count():
 
 def test_evaluation_is_that_of_torchmetrics():
     torch.manual_seed(0)
-    net = LoopyNet(parse_spec(NET))
+    net = LoopyNet(parse_spec(LABEL_MAPS))
     pixels = torch.randint(0, 256, (300, 2, 6, 6), dtype=torch.uint8)
     labels = torch.randint(0, 3, (300, 3, 3), dtype=torch.uint8)
     labels[torch.rand(labels.shape) < 0.2] = 255
@@ -57,7 +47,7 @@ def test_evaluation_is_that_of_torchmetrics():
 
 
 def test_the_published_protocol_has_no_maps():
-    net = LoopyNet(parse_spec(NET))
+    net = LoopyNet(parse_spec(LABEL_MAPS))
     pixels = torch.zeros(2, 2, 6, 6, dtype=torch.uint8)
     images = Images(pixels, torch.zeros(2, 3, 3, dtype=torch.uint8))
     with pytest.raises(DataError, match="no label maps"):

@@ -122,7 +122,7 @@ def _images(
     if len(net.graph.input_shape) != 3:
         raise LoopyNetError(f'"{net.graph.name}" takes vectors, and only images can be shown')
     check_one_answer(net.graph, "the page of explained images")
-    data = load_data(net.spec.data, net.graph.input_shape, net.graph.output_shape[0])
+    data = load_data(net.spec.data, net.graph.input_shape, *net.graph.output_shape)
     images, names = getattr(data, split), run.class_names()
     numbers = chosen_images(words, len(images))
     pixels = images.pixels[numbers]

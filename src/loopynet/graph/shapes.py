@@ -121,7 +121,7 @@ def fit_shape(part: MergePart, edge: Skip, x: Shape, signal: Shape) -> Shape | N
         resized = (signal[0], *x[1:])
         return resized if part.fits(x, resized) else None
     if edge.fit == "pad":
-        padded = padded_shape(signal, x if not part.concatenates else (signal[0], *x[1:]))
+        padded = padded_shape(signal, part.wanted(x, signal))
         return padded if padded is not None and part.fits(x, padded) else None
     return None
 

@@ -56,7 +56,8 @@ class Pad(nn.Module):
 
     Args:
         signal: the signal's shape, (C, H, W) or (F,).
-        target: the shape to reach: no axis of it is ceil(n / s) for no s, no channels are lost.
+        target: the shape to reach: height and width are ceil(n / s) for some stride s, and
+            no channels are lost.
     """
 
     def __init__(self, signal: tuple[int, ...], target: tuple[int, ...]) -> None:

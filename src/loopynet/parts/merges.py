@@ -49,6 +49,10 @@ class MergePart:
         """Say whether a signal of this shape can be merged as it is."""
         return x[1:] == signal[1:] and len(x) == len(signal) if self.concatenates else x == signal
 
+    def wanted(self, x: Shape, signal: Shape) -> Shape:
+        """Return the shape that a signal must be brought to: channels that are free stay."""
+        return (*signal[:1], *x[1:]) if self.concatenates else x
+
     def shape(self, x: Shape, signal: Shape) -> Shape:
         """Return the merged shape of fitting shapes."""
         return (x[0] + signal[0], *x[1:]) if self.concatenates else x

@@ -13,7 +13,6 @@ from loopynet.page import chart, chart_style, series_style
 SERIES = 6
 """The most lines of a chart: as many as there are colors."""
 
-
 Accuracies = Sequence[tuple[str, int, Sequence[float]]]
 """Of each row its label, the first unroll that gives logits, and accuracies from there on."""
 

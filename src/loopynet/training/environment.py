@@ -29,8 +29,15 @@ def describe_environment(seed: int, device: str) -> dict[str, Any]:
         "torch_threads": torch.get_num_threads(),
         "device": device,
         "seed": seed,
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": [Path(sys.argv[0]).name, *map(_relative, sys.argv[1:])],
     }
+
+
+def _relative(argument: str) -> str:
+    """Return a path below the working directory from there: other machines have other folders."""
+    path = Path(argument)
+    here = path.is_absolute() and path.is_relative_to(Path.cwd())
+    return str(path.relative_to(Path.cwd())) if here else argument
 
 
 def _version(package: str) -> str | None:

@@ -33,6 +33,14 @@ RATES = {"cpu": 1e11, "cuda": 1e13, "mps": 1e12}
 """Round numbers of operations in a second, for that estimate only: the same on every machine, so
 that a run that is continued elsewhere is continued alike."""
 
+COMPILED: dict[bool | str, Compiled] = {
+    False: "nothing",
+    True: "layers",
+    "layers": "layers",
+    "whole": "whole",
+}
+"""What `training.speed.compile` compiles."""
+
 BACKWARD = 3
 """A training step computes about three times what a forward pass does."""
 
@@ -92,14 +100,7 @@ def prepare(net: LoopyNet, speed: Speed) -> None:
     if speed["tf32"].value:
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.allow_tf32 = True
-    net.compile_layers(_compiled(speed["compile"].value))
-
-
-def _compiled(value: bool | str) -> Compiled:
-    """Return what of the network is compiled."""
-    if value is True:
-        return "layers"
-    return "whole" if value == "whole" else "layers" if value == "layers" else "nothing"
+    net.compile_layers(COMPILED[speed["compile"].value])
 
 
 def build_optimizer(net: LoopyNet, fused: bool) -> Optimizer:

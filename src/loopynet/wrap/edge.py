@@ -64,7 +64,7 @@ class LoopEdge(nn.Module):
             if loop.fit == "project":
                 self.mix, signal = _projection(signal, x)
             if loop.fit == "pad":
-                to = (signal[0], *x[1:]) if part.concatenates else x
+                to = part.wanted(x, signal)
                 self.pad, signal = Pad(signal, to), to
         if len(target) not in (1, 2, 3) and (part.concatenates or part.parameters(x)):
             raise LoopyNetError(
@@ -186,12 +186,12 @@ def _check_fit(name: str, loop: Loop, edge: LoopEdge, signal: Shape, x: Shape) -
         raise LoopyNetError(f"{said}, which no fit joins; reshape the signal in a layer of through")
     if loop.fit == "error":
         raise LoopyNetError(f'{said}; write fit="project", or a layer in through that fits it')
-    free = merges.get(loop.merge).concatenates
-    if loop.fit == "pad" and padded_shape(signal, (signal[0], *x[1:]) if free else x) is None:
+    part = merges.get(loop.merge)
+    if loop.fit == "pad" and padded_shape(signal, part.wanted(x, signal)) is None:
         raise LoopyNetError(
             f'{said}; fit="pad" leaves out positions and adds channels only: write fit="project"'
         )
-    differ = len(signal) != 3 or len(x) != 3 or (signal[0] != x[0] and not free)
+    differ = len(signal) != 3 or len(x) != 3 or (signal[0] != x[0] and not part.concatenates)
     if loop.fit == "resize" and differ:
         raise LoopyNetError(
             f'{said}; fit="resize" changes height and width only: write fit="project"'
