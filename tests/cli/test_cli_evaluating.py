@@ -74,3 +74,16 @@ def test_wrong_points_are_refused(words, capsys):
 def test_a_folder_alone_is_refused(run, capsys):
     assert main(["evaluate", run, "--out", "x"]) == 1
     assert "give both" in capsys.readouterr().err
+
+
+def test_what_belongs_to_early_exit_is_refused_without_it(run, capsys):
+    assert main(["evaluate", run, "--lost", "1"]) == 1
+    assert "--lost" in capsys.readouterr().err
+
+
+def test_a_fixed_point_has_one_answer(tmp_path, capsys):
+    until = ("unroll={until: converged, steps: 20, contract: 0.5}", "training.gradient=implicit",
+             "readout=last", "loss={steps: last}", "norm=none", "training.epochs=1")  # fmt: skip
+    train(load_spec("digits-loopy", (*CHANGES, *until)), str(tmp_path / "settled"))
+    assert main(["evaluate", str(tmp_path / "settled"), "--each"]) == 1
+    assert "leave --each out" in capsys.readouterr().err

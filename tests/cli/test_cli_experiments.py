@@ -50,3 +50,10 @@ def test_a_value_that_is_written_twice_is_one_setting():
     assert [(c.settings["training.batch_size"], c.seed) for c in cells] == [
         ("5", 0), ("5", 1), ("32", 0), ("32", 1)
     ]  # fmt: skip
+
+
+def test_a_table_of_nothing_is_written_into_a_new_folder(tmp_path):
+    out = tmp_path / "new" / "folder"
+    words = ["--data", "digits", "--batch-size", "4", "--no-run", "--out", str(out)]
+    assert main(["reproduce", "fig8", *words]) == 0
+    assert "not finished" in (out / "table.md").read_text()

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from loopynet.report.early_exit import EarlyExit
     from loopynet.run import Evaluation
 
+LOST = 0.2
+"""Points of accuracy that a threshold may lose if nothing is said."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own options."""
@@ -39,8 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "a threshold gives that is chosen on the validation images",
     )
     parser.add_argument(
-        "--lost", type=_points, metavar="POINTS", default=0.2,
-        help="of accuracy that the threshold may lose on the validation images; default 0.2",
+        "--lost", type=_points, metavar="POINTS",
+        help="of accuracy that the threshold may lose on the validation images; "
+        f"default {LOST}",
     )  # fmt: skip
     parser.add_argument(
         "--out", metavar="FOLDER", help="write early-exit.json, early-exit.md and early-exit.png"
@@ -71,8 +75,12 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
     if options.out and not options.early_exit:
         raise LoopyNetError("--out keeps what --early-exit measures: give both")
+    if options.lost is not None and not options.early_exit:
+        raise LoopyNetError("--lost is what the threshold of --early-exit may lose: give both")
     run = RunFolder.open(options.run)
     net = run.network()
+    if options.each and net.spec.unroll.until == "converged":
+        raise LoopyNetError("--each: the network answers at its fixed point only; leave --each out")
     data = load_data(net.spec.data, net.graph.input_shape, *net.graph.output_shape)
     images = getattr(data, options.split)
     protocol = options.protocol or net.spec.training.protocol
@@ -129,7 +137,8 @@ def _print_choice(
             raise LoopyNetError(f"nothing is written to {options.out}: {reason}")
         print(f"loopynet: {reason}", file=sys.stderr)
         return
-    images, lost = getattr(data, options.split), options.lost / 100
+    images = getattr(data, options.split)
+    lost = (LOST if options.lost is None else options.lost) / 100
     found = measure_early_exit(
         net, data.validation, images, preprocessing, lost, options.split, best_device()
     )

@@ -234,6 +234,7 @@ def _leave(out: str, summary: Summary, folders: Sequence[CellFolder], page: str)
     from loopynet.compare import plain_summary
 
     folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "table.md").write_text(page, encoding="utf-8")
     text = json.dumps(plain_summary(summary), indent=2, ensure_ascii=False) + "\n"
     (folder / "comparison.json").write_text(text, encoding="utf-8")
