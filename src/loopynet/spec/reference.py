@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, get_args
 
 from pydantic import TypeAdapter
@@ -29,6 +29,7 @@ from loopynet.parts.unrollings import unrollings
 from loopynet.spec.augmentation import Augmentation
 from loopynet.spec.data import DataSpec, Split
 from loopynet.spec.network import InputSpec, NetworkSpec
+from loopynet.spec.recipes import recipes
 from loopynet.spec.training import EarlyStopping, Loss, Speed, TrainingSpec
 from loopynet.spec.wiring import Loop, Skip, Unroll
 
@@ -75,6 +76,7 @@ def reference_markdown() -> str:
         _model("## Training", TrainingSpec),
         _model("### Early stopping", EarlyStopping),
         _model("### Speed", Speed),
+        _recipes(),
         _functions("## Optimizers", optimizers),
         _functions("## Schedules", schedules),
         _functions("## Gradients", gradients),
@@ -233,6 +235,23 @@ def _merges() -> str:
     text = "x is the target's input and f the signal of the loop or skip."
     header = ("name", "merged input", "shapes of x and f", "learned weights")
     return f"## Merges\n\n{text}\n\n{_table(header, rows)}"
+
+
+def _recipes() -> str:
+    rows = []
+    for name in recipes.names():
+        recipe = recipes.get(name)
+        values = (f"`{key}: {_flow(value)}`" for key, value in recipe.values.items())
+        rows.append((f"`{name}`", ", ".join(values), recipe.doc))
+    text = "Values of `training.recipe` for the keys of `training` that are not written."
+    return f"## Recipes\n\n{text}\n\n{_table(('name', 'values', 'meaning'), rows)}"
+
+
+def _flow(value: object) -> str:
+    """Return a value as a YAML file has it, on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    return _yaml(value)
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, Strict, model_validator
 
+from loopynet.errors import SpecError
 from loopynet.parts.choice import Choice
 from loopynet.parts.gradients import Gradient
 from loopynet.parts.model import located_errors
+from loopynet.parts.names import NameFrom
 from loopynet.parts.optimizers import Optimizer, Schedule
 from loopynet.parts.shape import Count
 from loopynet.parts.unrollings import Unrolling
 from loopynet.spec.augmentation import Augmentation
 from loopynet.spec.base import SpecModel
+from loopynet.spec.recipes import recipes
 
 Weights = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Strict(False)]
 
@@ -34,6 +38,10 @@ class Loss(SpecModel):
         description="share of a second run in the training loss: n unrolls without a gradient, "
         "then m with one, both drawn for each batch",
     )
+
+
+EVERY_STEP = ("constant", "cosine", "linear", "one_cycle")
+"""Schedules that can change the rate at every step."""
 
 
 class EarlyStopping(SpecModel):
@@ -71,11 +79,21 @@ class Speed(SpecModel):
 class TrainingSpec(SpecModel):
     """The training protocol; the defaults are the published one."""
 
+    recipe: Annotated[str, NameFrom(recipes)] | None = Field(
+        None, description="whose values the keys have that are not written"
+    )
     optimizer: Optimizer = Field(Choice("adam"), description="a name, or a mapping with options")
     learning_rate: Annotated[float, Field(gt=0)] = Field(1e-3, description="of the first epoch")
     learning_rate_schedule: Schedule = Field(Choice("constant"), description="over the epochs")
     warmup_epochs: NonNegativeInt = Field(
         0, description="epochs of linear rise to the rate, before the schedule begins"
+    )
+    schedule_every: Literal["epoch", "step"] = Field(
+        "epoch", description="how often the schedule and the warm-up change the rate"
+    )
+    decay: Literal["all", "weights"] = Field(
+        "all",
+        description="what the optimizer's weight_decay shrinks: all, or no biases and norms",
     )
     batch_size: Count = Field(32, description="images per step")
     epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(
@@ -104,6 +122,11 @@ class TrainingSpec(SpecModel):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="share of a label spread over all classes"
     )
+    average: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        None,
+        description="weight of the past in a moving average of the weights over steps, which is "
+        "validated and kept; off if null",
+    )
     early_stopping: EarlyStopping | None = Field(None, description="off if null")
     keep: Literal["last", "best"] = Field(
         "last", description="the epoch whose weights are kept: last, or best on validation"
@@ -116,6 +139,25 @@ class TrainingSpec(SpecModel):
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where it runs")
     speed: Speed = Field(Speed(), description="what makes it fast")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _follow_recipe(cls, value: Any) -> Any:
+        """Give each key that is not written the value of the recipe."""
+        if not isinstance(value, Mapping) or not isinstance(value.get("recipe"), str):
+            return value
+        try:
+            return {**recipes.get(value["recipe"]).values, **value}
+        except SpecError:
+            return value  # the field's own check says which recipes there are
+
+    @model_validator(mode="after")
+    def _steps_suit_the_schedule(self) -> TrainingSpec:
+        name = self.learning_rate_schedule.name
+        if self.schedule_every == "step" and name not in EVERY_STEP:
+            text = f"{name} counts epochs; write epoch, or one of {', '.join(EVERY_STEP)}"
+            raise located_errors({("schedule_every",): text})
+        return self
 
     @model_validator(mode="after")
     def _warmup_leads_somewhere(self) -> TrainingSpec:

@@ -12,10 +12,10 @@ import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
+from torch import Tensor
 
 from loopynet.data.seeds import mix
 from loopynet.errors import RunError
-from loopynet.network import LoopyNet
 from loopynet.parts.unrollings import unrollings
 from loopynet.run import RunFolder
 from loopynet.spec import NetworkSpec
@@ -79,13 +79,13 @@ class KeepBest(lightning.Callback):
 
     Args:
         run: the folder; the weights are `checkpoints/best.safetensors` in it.
-        net: the network.
+        weights: gives them.
     """
 
     FILE = "checkpoints/best.safetensors"
 
-    def __init__(self, run: RunFolder, net: LoopyNet) -> None:
-        self.run, self.net = run, net
+    def __init__(self, run: RunFolder, weights: Callable[[], dict[str, Tensor]]) -> None:
+        self.run, self.weights = run, weights
         self.best = -1.0
 
     def state_dict(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class KeepBest(lightning.Callback):
         accuracy = float(trainer.callback_metrics["validation_accuracy"])
         if accuracy > self.best:
             self.best = accuracy
-            self.run.write_tensors(self.FILE, dict(self.net.state_dict()))
+            self.run.write_tensors(self.FILE, self.weights())
 
 
 class StayStopped(lightning.Callback):

@@ -108,21 +108,35 @@ class LoopyModule(lightning.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the spec's optimizer and learning-rate schedule."""
         optimizer = build_optimizer(self.net, self.fused)
-        schedule = build_schedule(self.options, optimizer)
+        every = self.options.schedule_every
+        each = 1
+        if every == "step":
+            each = max(int(self.trainer.estimated_stepping_batches) // self.options.epochs, 1)
+        schedule = build_schedule(self.options, optimizer, each)
         if schedule is None:
             return {"optimizer": optimizer}
         return {
             "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "monitor": "validation_loss"},
+            "lr_scheduler": {
+                "scheduler": schedule,
+                "interval": every,
+                "monitor": "validation_loss",
+            },
         }
 
 
 def build_schedule(
-    options: TrainingSpec, optimizer: Optimizer
+    options: TrainingSpec, optimizer: Optimizer, each: int = 1
 ) -> lr_scheduler.LRScheduler | lr_scheduler.ReduceLROnPlateau | None:
-    """Return the schedule over epochs, after a linear warm-up if the spec asks for one."""
-    warmup = options.warmup_epochs
-    rest = max(options.epochs - warmup, 1)
+    """Return the schedule over epochs or steps, after a linear warm-up if the spec asks for one.
+
+    Args:
+        options: the training section.
+        optimizer: whose rate it changes.
+        each: changes of the rate in an epoch: 1, or its steps.
+    """
+    warmup = each * options.warmup_epochs
+    rest = max(each * options.epochs - warmup, 1)
     schedule = schedules.call(options.learning_rate_schedule, optimizer, rest)
     if not warmup:
         return schedule  # type: ignore[no-any-return]

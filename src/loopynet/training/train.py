@@ -18,6 +18,7 @@ from loopynet.network import LoopyNet
 from loopynet.network.weights import load_weights
 from loopynet.run import Evaluation, RunFolder, evaluate, evaluation_batches
 from loopynet.spec import NetworkSpec
+from loopynet.training.averaging import AverageWeights
 from loopynet.training.callbacks import EpochTable, KeepBest, StayStopped
 from loopynet.training.checks import (
     check_augmentation,
@@ -216,8 +217,12 @@ def _trainer(
     options = net.spec.training
     folder = run.checkpoint.parent
     callbacks: list[lightning.Callback] = [table]
+    averaging = AverageWeights(options.average) if options.average is not None else None
+    if averaging is not None:
+        callbacks.append(averaging)
     if len(data.validation):
-        callbacks.append(KeepBest(run, net))
+        kept = partial(averaging.weights, net) if averaging else net.state_dict
+        callbacks.append(KeepBest(run, kept))
     if options.early_stopping is not None:
         asked = options.early_stopping
         mode = "min" if asked.monitor == "validation_loss" else "max"
