@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from loopynet import __version__
-from loopynet.cli import benching, evaluating, experiments, explaining, measuring
+from loopynet.cli import benching, evaluating, experiments, explaining, measuring, searching
 from loopynet.cli.arguments import RUN_HELP, SPEC_HELP, add_changes, add_unrolls, positive
 from loopynet.errors import LoopyNetError
 
@@ -71,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
         _check,
         _control,
         _compare,
+        _search,
         _reproduce,
         _report,
         _measure,
@@ -95,8 +96,10 @@ def _command(
     return parser
 
 
-def _spec_command(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
-    parser = _command(commands, name, text)
+def _spec_command(
+    commands: Commands, name: str, text: str, module: str = "commands"
+) -> argparse.ArgumentParser:
+    parser = _command(commands, name, text, module)
     parser.add_argument("spec", metavar="SPEC", help=SPEC_HELP)
     add_changes(parser)
     return parser
@@ -173,6 +176,12 @@ def _compare(commands: Commands) -> None:
     parser = _command(commands, "compare", text, "experiments")
     parser.add_argument("specs", metavar="SPEC", nargs="+", help=SPEC_HELP)
     experiments.add_compare_arguments(parser)
+
+
+def _search(commands: Commands) -> None:
+    text = "search for the hyper-parameters of a network, judged on validation images"
+    parser = _spec_command(commands, "search", text, "searching")
+    searching.add_arguments(parser)
 
 
 def _reproduce(commands: Commands) -> None:

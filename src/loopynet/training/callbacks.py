@@ -33,6 +33,10 @@ COLUMNS = (
 """The columns of metrics.csv; `seconds` is the time since the epoch began, validation included."""
 
 
+Row = dict[str, float | int | str]
+"""A row of metrics.csv; an empty text where there is no figure."""
+
+
 class SeedEpochs(lightning.Callback):
     """Seeds torch at the start of each epoch from the run's seed and the epoch's number.
 
@@ -126,11 +130,14 @@ class EpochTable(lightning.Callback):
     Args:
         run: the folder to write to.
         say: called with one line per epoch.
+        watch: called with each row; what it raises ends the run.
     """
 
-    def __init__(self, run: RunFolder, say: Callable[[str], None]) -> None:
-        self.run, self.say = run, say
-        self.rows: list[dict[str, float | int | str]] = []
+    def __init__(
+        self, run: RunFolder, say: Callable[[str], None], watch: Callable[[Row], None]
+    ) -> None:
+        self.run, self.say, self.watch = run, say, watch
+        self.rows: list[Row] = []
         self._began = self._rate = 0.0
 
     def state_dict(self) -> dict[str, Any]:
@@ -164,9 +171,10 @@ class EpochTable(lightning.Callback):
                 "training.learning_rate or training.gradient_clip_norm (multiplying loops grow "
                 "fast)"
             )
+        self.watch(row)
 
-    def _row(self, trainer: lightning.Trainer) -> dict[str, float | int | str]:
-        row: dict[str, float | int | str] = dict.fromkeys(COLUMNS, "")
+    def _row(self, trainer: lightning.Trainer) -> Row:
+        row: Row = dict.fromkeys(COLUMNS, "")
         for name, value in trainer.callback_metrics.items():
             if name in row:
                 row[name] = float(value)
@@ -177,7 +185,7 @@ class EpochTable(lightning.Callback):
         return row
 
 
-def _line(row: dict[str, float | int | str], epochs: int) -> str:
+def _line(row: Row, epochs: int) -> str:
     parts = [f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}"]
     for part in ("train", "validation"):
         loss, accuracy = row[f"{part}_loss"], row[f"{part}_accuracy"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +19,7 @@ from loopynet.network.weights import load_weights
 from loopynet.run import Evaluation, RunFolder, evaluate, evaluation_batches
 from loopynet.spec import NetworkSpec
 from loopynet.training.averaging import AverageWeights
-from loopynet.training.callbacks import EpochTable, KeepBest, StayStopped
+from loopynet.training.callbacks import EpochTable, KeepBest, Row, StayStopped
 from loopynet.training.checks import (
     check_augmentation,
     check_checkpoint,
@@ -46,7 +46,7 @@ class TrainingResult:
 
     Attributes:
         run: its folder.
-        test: the kept weights on the test images; None if the run was interrupted.
+        test: the kept weights on the test images; None if the run was interrupted or not scored.
         validation: the same on the validation images; None if there are none.
         seconds: time spent on its finished epochs, before and after a resume.
         interrupted: whether the user stopped it.
@@ -66,6 +66,8 @@ def train(
     name: str | None = None,
     *,
     say: Callable[[str], None] = lambda _: None,
+    watch: Callable[[Row], None] = lambda _: None,
+    score: Sequence[str] = PARTS,
     progress: Console | None = None,
 ) -> TrainingResult:
     """Train a network from the start, into a new run folder.
@@ -74,6 +76,8 @@ def train(
         spec: the network, its data and its training protocol.
         name: the run's name or path; see `RunFolder.create`.
         say: called with one line per epoch.
+        watch: called with each epoch's row of metrics.csv; what it raises ends the run.
+        score: which images the finished network is scored on: "train", "validation", "test".
         progress: the console to draw a live progress bar on; none if None.
 
     Raises:
@@ -83,7 +87,8 @@ def train(
     net, data = _prepare(spec)
     run = RunFolder.create(name, spec)
     run.write_spec(spec)
-    return _fit(net, data, run, say, progress=progress, resume=False)
+    table = EpochTable(run, say, watch)
+    return _fit(net, data, run, table, score=score, progress=progress, resume=False)
 
 
 def resume(
@@ -102,7 +107,8 @@ def resume(
     if finished.is_file() and not run.read_json("results.json")["interrupted"]:
         raise RunError(f"{run.path}: the run is finished; there is nothing to continue")
     net, data = _prepare(run.spec())
-    return _fit(net, data, run, say, progress=progress, resume=run.checkpoint.is_file())
+    table = EpochTable(run, say, lambda _: None)
+    return _fit(net, data, run, table, progress=progress, resume=run.checkpoint.is_file())
 
 
 def _prepare(spec: NetworkSpec) -> tuple[LoopyNet, ImageData]:
@@ -125,15 +131,15 @@ def _fit(
     net: LoopyNet,
     data: ImageData,
     run: RunFolder,
-    say: Callable[[str], None],
+    table: EpochTable,
     *,
+    score: Sequence[str] = PARTS,
     progress: Console | None,
     resume: bool,
 ) -> TrainingResult:
     options = net.spec.training
     run.write_tensors("preprocessing.safetensors", data.preprocessing.to_tensors())
     run.write_json("data.json", {"class_names": data.class_names, "provenance": data.provenance})
-    table = EpochTable(run, say)
     with quiet():
         trainer = _trainer(net, data, run, table, progress=progress)
         device = trainer.strategy.root_device
@@ -152,16 +158,17 @@ def _fit(
     stopped_early = not interrupted and len(table.rows) < options.epochs
     scores: dict[str, Evaluation] = {}
     if not interrupted:
-        score = partial(
+        on = partial(
             evaluate, preprocessing=data.preprocessing, device=device, protocol=options.protocol
         )
         images = (data.train.first(SCORED), data.validation, data.test)
         scores = {
-            part: score(net, some) for part, some in zip(PARTS, images, strict=True) if len(some)
+            part: on(net, some)
+            for part, some in zip(PARTS, images, strict=True)
+            if len(some) and part in score
         }
-        answers = scores["test"].answers
-        if answers is not None:
-            run.write_tensors("answers.safetensors", answers.to_tensors())
+        if "test" in scores and scores["test"].answers is not None:
+            run.write_tensors("answers.safetensors", scores["test"].answers.to_tensors())
     run.write_json(
         "results.json",
         {

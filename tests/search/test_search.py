@@ -1,0 +1,106 @@
+"""A search for hyper-parameters: what it draws, what it looks at, and how it goes on."""
+
+import json
+
+import pytest
+
+from loopynet import LoopyNetError, read_spec
+from loopynet.cli.main import main
+from loopynet.search import parse_space, search, search_table
+from loopynet.search.space import Range, Values
+from loopynet.training import train
+from training.small_runs import small_spec
+
+pytest.importorskip("optuna")
+SMALL = ("training.epochs=2", "data.split={train: 300, validation: 200, test: 100}")
+SPACE = ("training.learning_rate=log 0.0001..0.1", "unroll.steps=1..3")
+
+
+def values(study):
+    return [(t.state.name, t.user_attrs["values"]) for t in study.trials]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("search") / "one"
+    said = []
+    study = search(small_spec(*SMALL), parse_space(SPACE), folder, 7, said.append)
+    return folder, study, said
+
+
+def test_ranges_and_lists():
+    space = parse_space(["a.b=1..4", "c=log 1e-3..0.1", "d=[{type: sgd, momentum: 0.9}, adam]"])
+    assert space == {
+        "a.b": Range(1, 4, log=False, whole=True),
+        "c": Range(1e-3, 0.1, log=True, whole=False),
+        "d": Values(("{type: sgd, momentum: 0.9}", "adam")),
+    }
+
+
+@pytest.mark.parametrize("word", ["a", "a=", "a=3", "a=[1]", "a=4..1", "a=log 0..1", "=1..2"])
+def test_what_is_no_space_is_refused(word):
+    with pytest.raises(LoopyNetError, match="--over"):
+        parse_space([word])
+
+
+def test_the_best_run_is_that_of_the_validation_images(found):
+    folder, study, said = found
+    assert len(said) == len(study.trials) == 7
+    accuracies = {}
+    for trial in study.trials:
+        results = folder / f"run-{trial.number:04d}" / "results.json"
+        if trial.state.name == "COMPLETE":
+            kept = json.loads(results.read_text())
+            assert kept["test"] is None
+            assert trial.value == kept["validation"]["accuracy"]
+            accuracies[trial.number] = trial.value
+        else:
+            assert not results.exists()
+    assert study.best_value == max(accuracies.values())
+    best = read_spec(folder / "best.yaml")
+    drawn = study.best_trial.user_attrs["values"]
+    assert best.training.learning_rate == float(drawn["training.learning_rate"])
+    assert best.unroll.steps == int(drawn["unroll.steps"])
+    assert search_table(study).splitlines()[2].split("|")[1].strip() == str(study.best_trial.number)
+
+
+def test_a_search_that_was_stopped_goes_on_as_if_it_had_not(found, tmp_path, monkeypatch):
+    calls = 0
+
+    def killed(*words, **named):
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise SystemError("killed")
+        return train(*words, **named)
+
+    monkeypatch.setattr("loopynet.search.run.train", killed)
+    with pytest.raises(SystemError):
+        search(small_spec(*SMALL), parse_space(SPACE), tmp_path, 7)
+    study = search(small_spec(*SMALL), parse_space(SPACE), tmp_path, 7)
+    ended = [drawn for state, drawn in values(study) if state != "FAIL"]
+    assert len(ended) == 7
+    assert ended[:4] == [drawn for _, drawn in values(found[1])][:4]
+
+
+def test_a_failed_run_does_not_end_the_search(tmp_path):
+    space = parse_space(["training.batch_size=[16, -1]"])
+    study = search(small_spec(*SMALL, "training.epochs=1"), space, tmp_path, 4)
+    assert {t.state.name for t in study.trials} == {"FAIL", "COMPLETE"}
+    assert "failed: " in search_table(study)
+
+
+def test_it_needs_validation_images_and_its_own_folder(found, tmp_path):
+    none = small_spec("training.epochs=1", "data.split={train: 100, test: 50}")
+    with pytest.raises(LoopyNetError, match=r"data\.split gives none"):
+        search(none, parse_space(SPACE), tmp_path, 1)
+    with pytest.raises(LoopyNetError, match="another network or other values"):
+        search(small_spec(*SMALL), parse_space(SPACE[:1]), found[0], 8)
+
+
+def test_the_command(tmp_path, capsys):
+    out = tmp_path / "out"
+    words = ["--set", *SMALL, "training.epochs=1", "--over", "unroll.steps=1..2", "--trials", "2"]
+    assert main(["search", "digits-loopy", *words, "--out", str(out)]) == 0
+    assert "validation accuracy" in capsys.readouterr().out
+    assert {"table.md", "best.yaml", "search.json"} <= {p.name for p in out.iterdir()}
