@@ -109,11 +109,16 @@ def followed(graph: Graph) -> tuple[set[tuple[str, int]], set[tuple[str, int]]]:
     body, arrive, total = graph.body, {}, 1
     for name in body:
         total += graph.delays.get(name, 0) if graph.initial == "absent" else 0
+        total = max(total, graph.windows.get(name, (1, 1))[0])
         arrive[name] = total
     runs: set[tuple[str, int]] = set()
     sends: set[tuple[str, int]] = set()
 
+    def stood(name: str, t: int) -> int:
+        return min(t, graph.windows[name][1]) if name in graph.windows else t
+
     def follow(name: str, t: int) -> None:
+        t = stood(name, t)
         if (name, t) in runs or t < arrive[name]:
             return
         runs.add((name, t))
@@ -121,7 +126,7 @@ def followed(graph: Graph) -> tuple[set[tuple[str, int]], set[tuple[str, int]]]:
             follow(body[body.index(name) - 1], t - graph.delays.get(name, 0))
         for edge in graph.edges_into(name):
             if t - edge.delay >= arrive.get(edge.source, t + 1):
-                sends.add((edge.name, t - edge.delay))
+                sends.add((edge.name, stood(edge.source, t - edge.delay)))
                 follow(edge.source, t - edge.delay)
 
     read = [s.source for s in graph.skips if s.source in body and s.target in graph.head]
@@ -152,6 +157,9 @@ def test_what_runs_is_what_some_logits_follow_from(document):
 def test_a_long_run_has_settled(document):
     """The last number of a layer's ways holds for all later unrolls."""
     document["unroll"]["steps"] = 30
+    if "sections" in document["unroll"]:
+        *lower, _ = document["unroll"]["sections"]
+        document["unroll"]["sections"] = [*lower, 30 - sum(lower)]
     graph = build_graph(NetworkSpec.model_validate(document))
     assert followed(graph)[0] == {
         (n, t) for n in graph.body for t in graph.layer_times(graph.layers[n])

@@ -43,7 +43,8 @@ class Interpreter:
         self.document, self.tensors, self.x, self.training = document, tensors, x, training
         self.initial_shapes = initial_shapes
         self.main = list(document["main"])
-        trained = document.get("unroll", {}).get("steps", 1)
+        sections = document.get("unroll", {}).get("sections", [])
+        trained = document.get("unroll", {}).get("steps", sum(sections) or 1)
         self.loops = document.get("loops", {}) if trained > 1 else {}
         self.skips = document.get("skips", {})
         self.steps = (unrolls or trained) if self.loops else 1
@@ -53,6 +54,7 @@ class Interpreter:
         self.usual = 1 if unroll.get("schedule") == "parallel" else 0
         self.delays = unroll.get("delays", {})
         self.zeros = unroll.get("initial", "absent") == "zero"
+        self.spans = self._spans(sections) if self.loops else []
         self.values: dict[tuple[str, int], Tensor] = {}
         self.trace: dict[str, Tensor] = {}
         self.updates: list[tuple[int, str, str, float, Tensor]] = []
@@ -77,6 +79,30 @@ class Interpreter:
         """Say whether a layer is one of those that run at every pass."""
         return name != "input" and self.first <= self.main.index(name) <= self.last
 
+    def _spans(self, passes: list[int]) -> list[tuple[range, int, int]]:
+        """Return the places of each section's layers in main, and its first and last pass."""
+        touched: set[int] = set()  # places p for which a loop spans both p and p + 1
+        ends: set[int] = set()
+        for loop in self.loops.values():
+            first, last = self.main.index(loop["to"]), self.main.index(loop["from"])
+            touched |= set(range(first, last))
+            ends |= set(range(first, last + 1))
+        starts = sorted(p for p in ends if p - 1 not in touched)
+        stops = sorted(p for p in ends if p not in touched)
+        found, t = [], 0
+        for start, stop, count in zip(starts, stops, passes, strict=bool(passes)):
+            found.append((range(start, stop + 1), t + 1, t + count))
+            t += count
+        return found
+
+    def window(self, name: str) -> tuple[int, int]:
+        """Return the first and the last pass at which a layer of several sections runs."""
+        for places, first, last in reversed(self.spans):
+            if self.main.index(name) >= places[0]:
+                end = 10**6 if last == self.spans[-1][2] else last
+                return (first if self.main.index(name) in places else last), end
+        return 1, 10**6
+
     def before(self, name: str) -> bool:
         """Say whether a layer is below all loops, so that it runs once."""
         return name == "input" or self.main.index(name) < self.first
@@ -88,6 +114,8 @@ class Interpreter:
 
     def there(self, name: str, t: int) -> bool:
         """Say whether a layer has an output at pass t."""
+        if self.spans and self.inside(name):
+            return t >= self.window(name)[0]
         if self.before(name) or self.main.index(name) == self.first:
             return t >= 1
         if self.zeros and self.inside(name):
@@ -103,7 +131,8 @@ class Interpreter:
                 1 if self.main.index(edge["to"]) <= self.main.index(edge["from"]) else self.usual
             )
             delay = edge.get("delay")
-            return t - (usual if delay is None else delay)
+            sent = t - (usual if delay is None else delay)
+            return min(sent, self.window(edge["from"])[1])
         return t
 
     def shares(self, edge: Document, t: int) -> list[int]:
@@ -135,6 +164,7 @@ class Interpreter:
 
         def demand(name: str, t: int) -> None:
             t = 1 if name != "input" and self.before(name) else t
+            t = min(t, self.window(name)[1]) if name != "input" and self.inside(name) else t
             if name == "input" or t in found.setdefault(name, set()):
                 return
             found[name].add(t)
@@ -162,6 +192,7 @@ class Interpreter:
             return self.x
         place = self.main.index(name)
         t = 1 if place < self.first else t
+        t = min(t, self.window(name)[1]) if self.inside(name) else t  # the last output stands
         if (name, t) not in self.values:
             below, sent = self.main[place - 1] if place else "input", t - self.chain_delay(name)
             if self.there(below, sent):

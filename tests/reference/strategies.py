@@ -181,8 +181,10 @@ def documents(draw: st.DrawFn, *, least_loops: int = 0, least_steps: int = 1) ->
         _edge(draw, document, "loops", f"loop_{i}")
     if draw(st.booleans()):
         document["readout"] = "each"
-    if document["unroll"]["steps"] > 1 and document.get("loops") and draw(st.booleans()):
-        _delay(draw, document)
+    if document["unroll"]["steps"] > 1 and document.get("loops"):
+        more = draw(st.sampled_from((_delay, _unroll_one_by_one, None)))
+        if more is not None:
+            more(draw, document)
     if draw(st.booleans()):
         _share(draw, document)
     return document
@@ -229,6 +231,43 @@ def body_of(document: Document) -> list[str]:
     main, loops = document["main"], document["loops"].values()
     first = min(main.index(loop["to"]) for loop in loops)
     return main[first : max(main.index(loop["from"]) for loop in loops) + 1]
+
+
+def sections_of(document: Document) -> list[tuple[int, int]]:
+    """Return the spans in main of loops with a common layer, as first and last place."""
+    main = document["main"]
+    spans = [(main.index(e["to"]), main.index(e["from"])) for e in document["loops"].values()]
+    while True:
+        pairs = [(a, b) for a in spans for b in spans if a != b and a[0] <= b[0] <= a[1]]
+        if not pairs:
+            return sorted(set(spans))
+        a, b = pairs[0]
+        spans = [s for s in spans if s not in (a, b)] + [(a[0], max(a[1], b[1]))]
+
+
+def _unroll_one_by_one(draw: st.DrawFn, document: Document) -> None:
+    """Unroll each section to its end before the next one; a skip may lead from any to any."""
+    main, passes = document["main"], []
+    for first, last in sections_of(document):
+        inside = [e for e in document["loops"].values() if first <= main.index(e["to"]) <= last]
+        least = 1 + max(loop["delay"] for loop in inside)
+        passes.append(draw(st.integers(least, max(3, least))))
+    unroll = {"steps": sum(passes), "sections": passes}
+    body = body_of(document)
+    skips = dict(document.get("skips", {}))
+    if len(main) > 1 and body != main[-1:] and draw(st.booleans()):
+        start = draw(st.sampled_from(body if body[-1] != main[-1] else body[:-1]))
+        target = draw(st.sampled_from(main[main.index(start) + 1 :]))
+        skip = {"from": start, "to": target}
+        skip |= {"merge": draw(st.sampled_from(MERGES)), "fit": "project", "through": []}
+        skip["delay"] = draw(st.sampled_from((None, 0, 1)))
+        for delay in (skip["delay"], None):  # only some can have one
+            across = {**skip, "delay": delay}
+            changes = {"skips": {**skips, "across": across}, "unroll": unroll}
+            if valid({**document, **changes}):
+                document.update(changes)
+                return
+    document["unroll"] = unroll
 
 
 def _delay(draw: st.DrawFn, document: Document) -> None:
@@ -292,6 +331,15 @@ def features(document: Document) -> set[str]:
         found |= {unroll["schedule"], f"forward initial {unroll['initial']}"}
         found |= {f"forward delay {n}" for n in unroll["delays"].values()}
         found |= {f"skip delay {skip['delay']}" for skip in skips.values() if "delay" in skip}
+    if "sections" in unroll:
+        found.add(f"sections {len(unroll['sections'])}")
+    if "sections" in unroll and len(unroll["sections"]) > 1:
+        graph = build_graph(NetworkSpec.model_validate(document))
+        between = [n for n, (start, end) in graph.windows.items() if start == end]
+        found |= {"between sections" for _ in between}
+        found |= {"out of an ended section" for _ in graph.ended}
+        crossing = [e for e in graph.skips if e.delay and e.source in graph.windows]
+        found |= {"across sections" for e in crossing if graph.timetable.last(e.source) < 10**6}
     if any(edge["from"] == "input" for edge in skips.values()):
         found.add("skip from input")
     found |= {f"shared {section}" for section in shared_sections(document)}
@@ -327,6 +375,7 @@ EVERY_FEATURE = (
     | {f"forward delay {n}" for n in (0, 1, 2)}
     | {f"skip delay {n}" for n in (None, 0, 1, 2)}
     | {f"shared {a} {b}" for a in ("trunk", "body") for b in ("trunk", "body")}
+    | {"sections 1", "sections 2", "between sections", "across sections", "out of an ended section"}
     | {"self loop", "same target", "nested", "crossing", "skip from input"}
 )
 """What the random documents must have among them."""

@@ -121,6 +121,9 @@ def section_words(graph: Graph, section: Section) -> str:
         zeros = ", from zeros" if graph.delays and graph.initial == "zero" else ""
         norm = graph.weight_bound
         bound = "" if norm is None else f", weights of norm {norm:.3g} at most"
+        if len(graph.sections) > 1:
+            passes = ", ".join(f"x{count}" for count in graph.sections)
+            return f"loopy sections, {passes} unrolls one after another{untied}"
         return f"loopy section, x{graph.steps} unrolls{order}{zeros}{untied}{bound}"
     return "head, at every unroll" if graph.readout == "each" else "head"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from loopynet.draw.diagram import OMITTED, Arrow, Block, Diagram, Node
@@ -138,14 +138,46 @@ def _chain(graph: Graph, name: str, times: Times) -> Iterator[Arrow]:
     into = {t - delay for t in graph.layer_times(graph.layers[name])}
     sent = [t for t in graph.layer_times(graph.layers[below]) if t in into]
     place = _entrance(name)
+    if graph.timetable.last(below) < graph.timetable.first[name]:  # it stands, for all passes
+        joints = {t: _first_node(graph, name, t) for t in graph.layer_times(graph.layers[name])}
+        start, targets = _standing(graph, below, joints, times)
+        yield Arrow("main", place, start, targets, leaves=below, enters=place, delay=delay)
+        return
     for source, arrives in _ends(times, sent, delay):
         start = OMITTED if source is None else f"{below}@{source}"
         target = OMITTED if arrives is None else _first_node(graph, name, arrives)
         yield Arrow("main", place, start, (target,), leaves=below, enters=place, delay=delay)
 
 
+def _standing(
+    graph: Graph, source: str, joints: Mapping[int, str], times: Times
+) -> tuple[str, tuple[str, ...]]:
+    """Return the ends of what a layer gave before its section ended, read at every unroll later.
+
+    Args:
+        graph: the network.
+        source: the layer.
+        joints: where it joins, by unroll.
+        times: the unrolls that are drawn.
+    """
+    last = graph.timetable.last(source)
+    ends: dict[int | None, str] = {t: joint for t, joint in joints.items() if t in times}
+    if last in times and any(t in joints for t in _omitted(times)):
+        ends[None] = OMITTED
+    return f"{source}@{last}" if last in times else OMITTED, tuple(
+        ends[t] for t in times if t in ends
+    )
+
+
 def _onward(graph: Graph, edge: Edge, times: Times) -> Iterator[Arrow]:
     """Yield the signals of a loop, or of a skip with a delay."""
+    table = graph.timetable
+    if table.last(edge.source) < table.first[edge.target]:
+        joints = {t: f"{edge.name}@{t}" for t in graph.merge_times(edge)}
+        start, targets = _standing(graph, edge.source, joints, times)
+        sent = table.last(edge.source) if start != OMITTED else None
+        yield _arrow(graph, edge, sent, times.index(sent), start, targets)
+        return
     for source, arrives in _ends(times, graph.signal_times(edge), edge.delay):
         start = OMITTED if source is None else f"{edge.source}@{source}"
         target = OMITTED if arrives is None else f"{edge.name}@{arrives}"
@@ -184,7 +216,9 @@ def _skip(graph: Graph, edge: Edge, times: Times) -> Iterator[Arrow]:
         yield _arrow(graph, edge, 1, 0, source, tuple(targets[row] for row in sorted(targets)))
         return
     for row, t in into:
-        yield _arrow(graph, edge, t, row, f"{edge.source}@{t}", (f"{edge.name}@{t}",))
+        sent = graph.timetable.stood(edge.source, t) if edge.section == "head" else t
+        start = f"{edge.source}@{sent}" if sent in times else OMITTED
+        yield _arrow(graph, edge, t, row, start, (f"{edge.name}@{t}",))
 
 
 def _arrow(

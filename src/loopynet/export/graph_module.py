@@ -112,6 +112,8 @@ class _Tracer(fx.Tracer):
         super().__init__()
         edges = net.graph.edges
         self._delays = {edge.name: edge.delay for edge in edges}
+        first = net.graph.timetable.first
+        self._first = {edge.name: first.get(edge.target, 1) for edge in edges}
         self._part, self._t = "input", 1
 
     def enter(self, part: str, t: int) -> None:
@@ -134,7 +136,7 @@ class _Tracer(fx.Tracer):
         if isinstance(m, Layer):
             self._t = args[1]
         elif isinstance(m, Fit):
-            self._t += self._delays[name]
+            self._t = max(self._t + self._delays[name], self._first[name])
             name = f"{name}.signal"
         elif copy:
             self._t = int(copy)

@@ -62,6 +62,7 @@ def _read_by_last(graph: Graph) -> set[tuple[str, int]]:
     open_ = [(name, graph.steps) for name in graph.timetable.read if name in first]
     while open_:
         name, t = open_.pop()
+        t = graph.timetable.stood(name, t)
         if (name, t) in found or t < first[name]:
             continue
         found.add((name, t))
@@ -71,7 +72,7 @@ def _read_by_last(graph: Graph) -> set[tuple[str, int]]:
         for edge in graph.edges_into(name):
             if edge.source not in first:
                 continue
-            sent = t - edge.delay
+            sent = graph.timetable.stood(edge.source, t - edge.delay)
             for when in range(first[edge.source] if edge.damping < 1 else sent, sent + 1):
                 if when >= first[edge.source]:
                     found.add((edge.name, when))

@@ -16,7 +16,7 @@ from loopynet.parts.merges import merges
 from loopynet.parts.norms import NormSpec
 from loopynet.parts.shape import Shape, ShapeError, show
 from loopynet.spec.network import NetworkSpec
-from loopynet.spec.schedule import chain_delays, loopy_section, skip_delay
+from loopynet.spec.schedule import chain_delays, loopy_section, section_windows, skip_delay
 from loopynet.spec.wiring import Loop, Skip
 
 Sections = dict[str, Section]
@@ -67,6 +67,8 @@ def build_graph(spec: NetworkSpec) -> Graph:
         readout=spec.readout,
         schedule=spec.unroll.schedule,
         initial=spec.unroll.initial,
+        sections=spec.unroll.sections if loopy else (),
+        windows=section_windows(spec) if loopy else {},
     )
     check_arrivals(graph)
     if spec.unroll.contract is not None and graph.loops:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from typing import Literal
 
 from loopynet.graph.timetable import Timetable
@@ -12,6 +13,7 @@ from loopynet.parts.layers import LayerSpec
 from loopynet.parts.merges import MergePart, merges
 from loopynet.parts.norms import NormSpec
 from loopynet.parts.shape import Shape
+from loopynet.spec.schedule import ENDLESS
 
 Section = Literal["trunk", "body", "head"]
 
@@ -116,6 +118,8 @@ class Graph:
         schedule: the word of the YAML; every delay is resolved.
         initial: what a main-stack edge with a delay gives before its first signal.
         weight_bound: the largest operator norm of weights in the loopy section; None for any.
+        sections: passes of each loopy section, if there are several that run one after another.
+        windows: then the first and the last unroll of each of their layers, and of those between.
     """
 
     name: str
@@ -133,6 +137,8 @@ class Graph:
     schedule: Literal["sequential", "parallel"] = "sequential"
     initial: Literal["absent", "zero"] = "absent"
     weight_bound: float | None = None
+    sections: tuple[int, ...] = ()
+    windows: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def edges(self) -> tuple[Edge, ...]:
@@ -173,6 +179,7 @@ class Graph:
             waits=self.initial == "absent",
             edges=tuple(within),
             read=frozenset({*self.body[-1:], *to_head}),
+            windows=self.windows,
         )
 
     @property
@@ -204,6 +211,17 @@ class Graph:
         if edge.section != "body":
             return self.layer_times(self.layers[edge.target])
         return tuple(t for t in self._unrolls if self.timetable.merges(edge, t, self.steps))
+
+    def section_end(self, t: int, count: int) -> int:
+        """Return the last unroll, in a run of `count`, of the section that runs at unroll t."""
+        ends = accumulate(self.sections[:-1])
+        return next((end for end in ends if end >= t), count)
+
+    @cached_property
+    def ended(self) -> tuple[Edge, ...]:
+        """The skips into the head from a section that ends before the head runs."""
+        skips = (edge for edge in self.skips if edge.section == "head")
+        return tuple(e for e in skips if self.windows.get(e.source, (1, ENDLESS))[1] < ENDLESS)
 
     @property
     def _unrolls(self) -> range:

@@ -4,17 +4,25 @@ Nothing here depends on how many unrolls a run has. A value at unroll t is *ther
 unroll at which its layer's input has arrived; it is *read* by the logits of some unroll r >= t, the
 earliest that depend on it. A run of k unrolls computes what is there and read up to k; a run of
 unknown length computes all that is there.
+
+A layer of a section that has ended runs no more, and its last output stands: whatever reads it later
+reads that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from loopynet.spec.schedule import ENDLESS
+
 if TYPE_CHECKING:
     from loopynet.graph.nodes import Edge
+
+NEVER = ENDLESS
+"""The unroll of logits that never come."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class Timetable:
             (`unroll.initial: absent`); it starts from zeros otherwise.
         edges: the loops, and the skips with both ends in the loopy section.
         read: the layers that the head reads: the last one, and those that a skip takes there.
+        windows: with several sections, the first and the last unroll of each layer.
     """
 
     body: tuple[str, ...]
@@ -35,6 +44,7 @@ class Timetable:
     waits: bool
     edges: tuple[Edge, ...]
     read: frozenset[str]
+    windows: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @cached_property
     def first(self) -> dict[str, int]:
@@ -42,8 +52,17 @@ class Timetable:
         found, t = {}, 1
         for name in self.body:
             t += self.delays.get(name, 0) if self.waits else 0
+            t = max(t, self.windows.get(name, (1,))[0])
             found[name] = t
         return found
+
+    def last(self, name: str) -> int:
+        """Return the last unroll at which a layer runs; ENDLESS if its section does not end."""
+        return self.windows.get(name, (1, ENDLESS))[1]
+
+    def stood(self, name: str, t: int) -> int:
+        """Return the unroll of the output that whoever reads a layer at unroll t finds."""
+        return min(t, self.last(name))
 
     def runs(self, name: str, t: int, count: int | None) -> bool:
         """Say whether a layer runs at unroll t in a run of `count`; None for one of unknown length.
@@ -52,17 +71,25 @@ class Timetable:
         """
         if name not in self.first:
             return True
-        return t >= self.first[name] and (count is None or self.read_at(name, t) <= count)
+        there = self.first[name] <= t <= self.last(name)
+        return there and (count is None or self.read_at(name, t) <= count)
 
     def sends(self, edge: Edge, t: int, count: int | None) -> bool:
         """Say whether the signal that leaves an edge's source at unroll t is computed."""
-        arrives = t + edge.delay
-        uses = range(arrives, arrives + 1 + self._echoes(edge))
-        return self.has_sent(edge, arrives) and any(self.runs(edge.target, s, count) for s in uses)
+        uses = self._read_times(edge.source, t, edge.target, edge.delay, self._echoes(edge))
+        sent = self.first[edge.source] <= t <= self.last(edge.source)
+        return sent and any(self.runs(edge.target, s, count) for s in uses)
 
     def has_sent(self, edge: Edge, t: int) -> bool:
         """Say whether an edge has a signal of its source at unroll t, if it is computed at all."""
         return t - edge.delay >= self.first[edge.source]
+
+    def stands(self, source: str, target: str, t: int) -> bool:
+        """Say whether what leaves at unroll t is still what a layer gave before its section ended.
+
+        False if its reader has run for the last time, too.
+        """
+        return self.last(source) < t < self.last(target)
 
     def merges(self, edge: Edge, t: int, count: int | None) -> bool:
         """Say whether an edge joins its target at unroll t, be it with its initial signal."""
@@ -78,7 +105,8 @@ class Timetable:
         """Return the earliest unroll whose logits depend on a signal that an edge has sent."""
         start = max(self.first[edge.source] + edge.delay, self.first[edge.target])
         end = max(start, *self.first.values())
-        return min(self.read_at(edge.target, t) for t in range(start, end + 1))
+        times = range(start, min(end, self.last(edge.target)) + 1)
+        return min((self.read_at(edge.target, t) for t in times), default=NEVER)
 
     @cached_property
     def _ways(self) -> dict[str, list[int]]:
@@ -88,16 +116,28 @@ class Timetable:
         they stay, so that the last number holds for all later unrolls.
         """
         settled = max(self.first.values(), default=1)
-        found = {name: [0] * (settled - 1) + [way] for name, way in self._last_ways().items()}
+        found = {name: [NEVER] * (settled - 1) + [way] for name, way in self._last_ways().items()}
         for t in range(settled - 1, 0, -1):
             for name in reversed(self.body):
-                if t >= self.first[name]:
-                    found[name][t - 1] = min(
-                        delay + found[target][min(t + delay, settled) - 1]
-                        for target, delay in self._readers(name)
-                        if t + delay >= self.first[target]
-                    )
+                if self.first[name] <= t <= self.last(name):
+                    stands = name in self.read and t == self.last(name)
+                    ways = [settled - t] if stands else []
+                    ways += [
+                        s - t + found[target][min(s, settled) - 1]
+                        for target, delay, echoes in self._readers(name)
+                        for s in self._read_times(name, t, target, delay, echoes)
+                    ]
+                    found[name][t - 1] = min(ways, default=NEVER)
         return found
+
+    def _read_times(self, source: str, t: int, target: str, delay: int, echoes: int = 0) -> range:
+        """Return when a reader takes a layer's output at unroll t: once, or as long as it stands.
+
+        Later than the unroll at which every layer has an output nothing is read sooner.
+        """
+        arrives, settled = t + delay, max(self.first.values())
+        stop = max(arrives, settled) if t == self.last(source) else arrives + echoes
+        return range(max(arrives, self.first[target]), min(stop, self.last(target)) + 1)
 
     def _last_ways(self) -> dict[str, int]:
         """Return the shortest way from each layer to the logits once every layer has an output."""
@@ -107,19 +147,18 @@ class Timetable:
         while changed:
             changed = False
             for name in reversed(self.body):
-                for target, delay in self._readers(name):
+                for target, delay, _ in self._readers(name):
                     if delay + found[target] < found[name]:
                         found[name], changed = delay + found[target], True
         return found
 
-    def _readers(self, name: str) -> Iterator[tuple[str, int]]:
-        """Yield target and delay of everything in the section that reads a layer's output."""
+    def _readers(self, name: str) -> Iterator[tuple[str, int, int]]:
+        """Yield target, delay and echoes of all in the section that reads a layer's output."""
         for target in self._above(name)[:1]:
-            yield target, self.delays.get(target, 0)
+            yield target, self.delays.get(target, 0), 0
         for edge in self.edges:
             if edge.source == name:
-                for later in range(self._echoes(edge) + 1):
-                    yield edge.target, edge.delay + later
+                yield edge.target, edge.delay, self._echoes(edge)
 
     def _echoes(self, edge: Edge) -> int:
         """Return in how many later signals a signal has a share, as far as that matters here.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from loopynet.errors import SpecError, did_you_mean
 from loopynet.graph.nodes import INPUT, Graph
+from loopynet.graph.timetable import NEVER
 from loopynet.spec.network import NetworkSpec
-from loopynet.spec.schedule import full_depth, loopy_section
+from loopynet.spec.schedule import full_depth, joined_loops, loopy_section, section_windows
 from loopynet.spec.wiring import Loop, Skip
 
 
@@ -18,6 +19,7 @@ def check_wiring(spec: NetworkSpec) -> None:
         for name, edge in edges.items():
             _check_ends(spec, kind, name, edge)
             _check_through(spec, kind, name, edge, on_edges)
+    _check_sections(spec)
     _check_delays(spec)
     for name in spec.layers:
         if name not in spec.main and name not in on_edges:
@@ -98,6 +100,39 @@ def _check_through(
         on_edges[layer] = name
 
 
+def _check_sections(spec: NetworkSpec) -> None:
+    """Raise SpecError if `unroll.sections` are not those of the loops."""
+    passes = spec.unroll.sections
+    if not passes or spec.unroll.steps == 1:
+        return
+    groups = joined_loops(spec)
+    if len(passes) != len(groups):
+        spans = ", ".join(f"{g[0]} to {g[-1]}" if len(g) > 1 else g[0] for g in groups)
+        raise SpecError(
+            f"has {len(passes)} numbers, and the loops are of {len(groups)} sections that share no "
+            f"layer ({spans or 'there are none'}); write one number for each",
+            ("unroll", "sections"),
+        )
+    for name, loop in spec.loops.items():
+        count = next(n for group, n in zip(groups, passes, strict=True) if loop.to in group)
+        if loop.delay >= count:
+            raise SpecError(
+                f"is {loop.delay}, so that in the {count} passes of its section no signal ever "
+                "arrives; write a smaller delay, or more passes in unroll.sections",
+                ("loops", name, "delay"),
+            )
+    windows = section_windows(spec)
+    for name, skip in spec.skips.items():
+        if skip.delay is None or not {skip.from_, skip.to} <= set(windows):
+            continue
+        if windows[skip.from_][1] < windows[skip.to][0]:
+            raise SpecError(
+                "goes from one section to another, which reads what the first one ended with at "
+                "every unroll; leave the delay out",
+                ("skips", name, "delay"),
+            )
+
+
 def _check_delays(spec: NetworkSpec) -> None:
     """Raise SpecError for a delay of a main-stack edge or skip outside the loopy section."""
     section = loopy_section(spec)
@@ -133,6 +168,8 @@ def _span(section: tuple[str, ...]) -> str:
 
 def check_depth(spec: NetworkSpec) -> None:
     """Raise SpecError if the input does not reach the top of the loopy section in all steps."""
+    if spec.unroll.sections:
+        return
     least, steps = full_depth(spec), spec.unroll.steps
     if least > steps:
         raise SpecError(
@@ -146,6 +183,12 @@ def check_arrivals(graph: Graph) -> None:
     """Raise SpecError for a loop or skip whose signals no logits depend on."""
     for edge in graph.timetable.edges:
         least = graph.timetable.first_effect(edge)
+        if least >= NEVER:
+            raise SpecError(
+                "no logits depend on it: no signal arrives before its section ends; write a "
+                "smaller delay, or more passes in unroll.sections",
+                (f"{edge.kind}s", edge.name),
+            )
         if least > graph.steps:
             raise SpecError(
                 f"no logits depend on it: its first signal reaches them at unroll {least}, and "

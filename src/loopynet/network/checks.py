@@ -40,7 +40,8 @@ def check_unrolls(graph: Graph, unrolls: int | None) -> int:
     if unrolls < graph.first_readout:
         raise LoopyNetError(
             f'"{graph.name}" has no logits before unroll {graph.first_readout}, when '
-            f"its input has passed all delays; run as many unrolls or more, not {unrolls}"
+            f"its input has passed all {'sections' if graph.sections else 'delays'}; run as many "
+            f"unrolls or more, not {unrolls}"
         )
     if unrolls > steps and not graph.tied:
         raise LoopyNetError(

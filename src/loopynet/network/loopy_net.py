@@ -83,6 +83,7 @@ class LoopyNet(nn.Module):
         bound_weights(self.graph, self.layers, self.fits)
         # For each delayed edge of the main stack, the layers that it enters and leaves.
         self._below = {n: self.graph.main[self.graph.main.index(n) - 1] for n in self.graph.delays}
+        self._ended = self.graph.ended  # here, for a cached property cannot be compiled
         sections: tuple[Section, ...] = ("trunk", "body", "head")
         self._pieces = {
             name: split_chain(self.graph, getattr(self.graph, name)) for name in sections
@@ -194,7 +195,8 @@ class LoopyNet(nn.Module):
         logits = []
         for t in range(1, count + 1):
             arguments = (x, kept, carry, t, count, record)
-            state, carry = mode.one_pass(self._one_pass, self, arguments, t, count)
+            end = self.graph.section_end(t, count)
+            state, carry = mode.one_pass(self._one_pass, self, arguments, t, end)
             if t >= self.graph.first_readout and readout.wants(t, count):
                 logits.append(self._run_head(*state, t, record))
         return readout.join(logits)
@@ -236,6 +238,7 @@ class LoopyNet(nn.Module):
         """Return what arrives before any signal: as many values for each edge as its delay."""
         edges = (*self.graph.loops, *self.graph.skips)
         carry = {e.name: (initial_signal(e, x),) * e.delay for e in edges if e.delay}
+        carry |= {edge.name: (None,) for edge in self._ended}
         chain = self.graph.delays.items()
         return carry | {name: (initial_input(self.graph, name, x),) * n for name, n in chain}
 
@@ -258,8 +261,10 @@ class LoopyNet(nn.Module):
             The section's output (None before unroll `graph.first_readout`) with what the head's
             skips read, and the carry for pass t + 1.
         """
-        kept, now = dict(kept), Pass(t, count, record)
+        now = Pass(t, count, record)
         arriving = {name: queue[0] for name, queue in carry.items()}
+        stood = {edge.source: arriving[edge.name] for edge in self._ended}
+        kept = {**kept, **{name: x for name, x in stood.items() if x is not None}}
         x = run_chain(self, "body", x, kept, arriving, now)
         leaving = leave(self, kept, carry, now)
         return (x, kept), {name: (*queue[1:], leaving[name]) for name, queue in carry.items()}

@@ -95,14 +95,20 @@ def send_skips(net: LoopyNet, source: str, x: Tensor, kept: Kept, now: Pass) -> 
 def leave(net: LoopyNet, kept: Kept, carry: Carry, now: Pass) -> dict[str, Tensor | None]:
     """Return what leaves for later passes, by the names of the carry."""
     table = net.graph.timetable
-    leaving = {name: kept.get(below) for name, below in net._below.items()}
+    leaving = {edge.name: kept.get(edge.source) for edge in net._ended}
+    for name, below in net._below.items():
+        stands = table.stands(below, name, now.t)
+        leaving[name] = carry[name][-1] if stands else kept.get(below)
     for edge in (*net.graph.loops, *net.graph.skips):
-        if edge.delay and not table.has_sent(edge, now.t + edge.delay):
-            leaving[edge.name] = carry[edge.name][-1]  # still what comes before any signal
-        elif edge.delay:
-            sent = table.sends(edge, now.t, now.unrolls)
-            new = signal(net, edge, kept[edge.source], now) if sent else None
-            leaving[edge.name] = damped(edge.damping, new, carry[edge.name][-1])
+        if not edge.delay:
+            continue
+        still = not table.has_sent(edge, now.t + edge.delay)  # what comes before any signal
+        if still or table.stands(edge.source, edge.target, now.t):
+            leaving[edge.name] = carry[edge.name][-1]
+            continue
+        sent = table.sends(edge, now.t, now.unrolls)
+        new = signal(net, edge, kept[edge.source], now) if sent else None
+        leaving[edge.name] = damped(edge.damping, new, carry[edge.name][-1])
     return leaving
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any, cast
 
 import torch
@@ -31,6 +32,8 @@ def split_chain(graph: Graph, names: Sequence[str]) -> tuple[tuple[str, ...], ..
         names: layers of the main stack, one above the other.
     """
     targets = {edge.target for edge in graph.edges} | {*graph.delays}
+    windows = graph.windows
+    targets |= {a for b, a in pairwise(graph.body) if windows.get(a) != windows.get(b)}
     below = {graph.main[graph.main.index(name) - 1] for name in graph.delays}
     sources = {edge.source for edge in graph.edges} | below
     pieces: list[list[str]] = []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -18,6 +19,7 @@ from loopynet.spec.base import SpecModel
 MergeName = Annotated[str, NameFrom(merges)]
 Fit = Literal["error", "resize", "project", "pad"]
 Delay = Annotated[int, Field(ge=0, le=10_000)]
+Passes = Annotated[int, Field(ge=1, le=10_000)]
 _PLAIN = (str, int, float, dict, type(None))
 """What can stand in a file; layers and modules cannot."""
 
@@ -76,6 +78,12 @@ class Unroll(SpecModel):
     steps: Annotated[int, Field(ge=1, le=10_000)] = Field(
         1, description="the unroll factor k; with 1 the loops are not used"
     )
+    sections: Annotated[tuple[Passes, ...], Strict(False)] = Field(
+        (),
+        description="passes of each loopy section, from the lowest up: each is unrolled to its end "
+        "before the next one reads it, and steps is their sum; empty for one section in which all "
+        "loops run in the same passes",
+    )
     tied: bool = Field(True, description="whether all unrolls share a layer's weights")
     schedule: Literal["sequential", "parallel"] = Field(
         "sequential",
@@ -109,6 +117,32 @@ class Unroll(SpecModel):
     solver: SolverChoice = Field(
         Choice("plain"), description="of converged: how the next loop signals are proposed"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _steps_are_those_of_the_sections(cls, value: Any) -> Any:
+        """Count the unrolls of all sections, unless steps says the number itself."""
+        sections = value.get("sections") if isinstance(value, Mapping) else None
+        counts = isinstance(sections, list | tuple) and all(type(n) is int for n in sections)
+        return {"steps": sum(sections), **value} if sections and counts else value
+
+    @model_validator(mode="after")
+    def _sections_go_with_the_rest(self) -> Unroll:
+        total = sum(self.sections)
+        if not total or self.steps == 1:  # one step leaves out all loops
+            return self
+        if self.steps != total:
+            text = f"is {self.steps}, and the passes of unroll.sections sum to {total}"
+            raise located_errors({("steps",): f"{text}; leave steps out, or change sections"})
+        usual = (("schedule", "sequential"), ("delays", {}), ("initial", "absent"),
+                 ("contract", None), ("until", "steps"))  # fmt: skip
+        wrong = [name for name, default in usual if getattr(self, name) != default]
+        text = (
+            "does not go with unroll.sections, which run one after another; leave one of them out"
+        )
+        if wrong:
+            raise located_errors({(name,): text for name in wrong})
+        return self
 
     @model_validator(mode="after")
     def _converging_loops_exist(self) -> Unroll:
