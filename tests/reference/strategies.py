@@ -258,6 +258,8 @@ def _unroll_one_by_one(draw: st.DrawFn, document: Document) -> None:
     if len(main) > 1 and body != main[-1:] and draw(st.booleans()):
         start = draw(st.sampled_from(body if body[-1] != main[-1] else body[:-1]))
         target = draw(st.sampled_from(main[main.index(start) + 1 :]))
+        if len(passes) > 1 and body[-1] != main[-1] and draw(st.booleans()):
+            start, target = body[0], main[-1]  # out of a section that has ended
         skip = {"from": start, "to": target}
         skip |= {"merge": draw(st.sampled_from(MERGES)), "fit": "project", "through": []}
         skip["delay"] = draw(st.sampled_from((None, 0, 1)))
@@ -331,19 +333,23 @@ def features(document: Document) -> set[str]:
         found |= {unroll["schedule"], f"forward initial {unroll['initial']}"}
         found |= {f"forward delay {n}" for n in unroll["delays"].values()}
         found |= {f"skip delay {skip['delay']}" for skip in skips.values() if "delay" in skip}
-    if "sections" in unroll:
-        found.add(f"sections {len(unroll['sections'])}")
-    if "sections" in unroll and len(unroll["sections"]) > 1:
-        graph = build_graph(NetworkSpec.model_validate(document))
-        between = [n for n, (start, end) in graph.windows.items() if start == end]
-        found |= {"between sections" for _ in between}
-        found |= {"out of an ended section" for _ in graph.ended}
-        crossing = [e for e in graph.skips if e.delay and e.source in graph.windows]
-        found |= {"across sections" for e in crossing if graph.timetable.last(e.source) < 10**6}
+    found |= section_features(document)
     if any(edge["from"] == "input" for edge in skips.values()):
         found.add("skip from input")
     found |= {f"shared {section}" for section in shared_sections(document)}
     return found
+
+
+def section_features(document: Document) -> set[str]:
+    """Return what there is of sections that are unrolled one after another."""
+    graph = build_graph(NetworkSpec.model_validate(document))
+    table, body = graph.timetable, set(graph.body)
+    found = {f"sections {len(graph.sections)}"} if graph.sections else set()
+    found |= {"between sections" for start, end in graph.windows.values() if start == end}
+    found |= {"out of an ended section" for _ in graph.ended}
+    inner = [skip for skip in graph.skips if {skip.source, skip.target} <= body]
+    crossing = [skip for skip in inner if table.last(skip.source) < table.first[skip.target]]
+    return found | {"across sections" for _ in crossing}
 
 
 def shared_sections(document: Document) -> set[str]:

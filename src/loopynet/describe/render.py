@@ -195,6 +195,8 @@ def _work(summary: Summary) -> str:
     """Return how the multiply-adds of one sample come about."""
     if summary.steps == 1:
         return "per sample"
+    if summary.sections > 1:  # their unrolls differ
+        return f"per sample; {summary.ratio:.2f} times k = 1"
     return (
         f"per sample, {summary.unroll_multiply_adds:,} per unroll; {summary.ratio:.2f} times k = 1"
     )

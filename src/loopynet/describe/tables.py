@@ -110,6 +110,7 @@ class Summary:
             input a loop widens (merge: concat) are counted at that width.
         batch_size: that the memory is estimated for.
         training_bytes: estimate of the memory of a training step.
+        sections: loopy sections that are unrolled one after another.
     """
 
     name: str
@@ -125,6 +126,7 @@ class Summary:
     ratio: float
     batch_size: int
     training_bytes: int
+    sections: int = 1
 
     @property
     def training_memory(self) -> str:
@@ -162,6 +164,7 @@ def summarize(graph: Graph, batch_size: int) -> Summary:
         ratio=total.multiply_adds / once if once else 1.0,
         batch_size=batch_size,
         training_bytes=total.training_bytes(batch_size),
+        sections=max(1, len(graph.sections)),
     )
 
 

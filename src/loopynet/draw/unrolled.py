@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from loopynet.draw.diagram import OMITTED, Arrow, Block, Diagram, Node
@@ -138,51 +139,47 @@ def _chain(graph: Graph, name: str, times: Times) -> Iterator[Arrow]:
     into = {t - delay for t in graph.layer_times(graph.layers[name])}
     sent = [t for t in graph.layer_times(graph.layers[below]) if t in into]
     place = _entrance(name)
-    if graph.timetable.last(below) < graph.timetable.first[name]:  # it stands, for all passes
-        joints = {t: _first_node(graph, name, t) for t in graph.layer_times(graph.layers[name])}
-        start, targets = _standing(graph, below, joints, times)
-        yield Arrow("main", place, start, targets, leaves=below, enters=place, delay=delay)
-        return
-    for source, arrives in _ends(times, sent, delay):
+    reads = graph.layer_times(graph.layers[name])
+    ends = _standing(graph, below, name, reads, times) or [
+        (delay, *pair) for pair in _ends(times, sent, delay)
+    ]
+    for later, source, arrives in ends:
         start = OMITTED if source is None else f"{below}@{source}"
         target = OMITTED if arrives is None else _first_node(graph, name, arrives)
-        yield Arrow("main", place, start, (target,), leaves=below, enters=place, delay=delay)
+        yield Arrow("main", place, start, (target,), leaves=below, enters=place, delay=later)
+
+
+Ends = list[tuple[int, int | None, int | None]]
+"""Delays of signals with the unrolls of their ends."""
 
 
 def _standing(
-    graph: Graph, source: str, joints: Mapping[int, str], times: Times
-) -> tuple[str, tuple[str, ...]]:
-    """Return the ends of what a layer gave before its section ended, read at every unroll later.
+    graph: Graph, source: str, target: str, reads: Sequence[int], times: Times
+) -> Ends | None:
+    """Return the ends of what a layer gave before its section ended, at each unroll of its reader.
 
-    Args:
-        graph: the network.
-        source: the layer.
-        joints: where it joins, by unroll.
-        times: the unrolls that are drawn.
+    None if its section does not end before the reader runs.
     """
     last = graph.timetable.last(source)
-    ends: dict[int | None, str] = {t: joint for t, joint in joints.items() if t in times}
-    if last in times and any(t in joints for t in _omitted(times)):
-        ends[None] = OMITTED
-    return f"{source}@{last}" if last in times else OMITTED, tuple(
-        ends[t] for t in times if t in ends
-    )
+    if last >= graph.timetable.first[target]:
+        return None
+    found = {pair: t - last for t in reversed(reads) for pair in _ends(times, [last], t - last)}
+    return [(later, *pair) for pair, later in reversed(found.items())]
 
 
 def _onward(graph: Graph, edge: Edge, times: Times) -> Iterator[Arrow]:
     """Yield the signals of a loop, or of a skip with a delay."""
-    table = graph.timetable
-    if table.last(edge.source) < table.first[edge.target]:
-        joints = {t: f"{edge.name}@{t}" for t in graph.merge_times(edge)}
-        start, targets = _standing(graph, edge.source, joints, times)
-        sent = table.last(edge.source) if start != OMITTED else None
-        yield _arrow(graph, edge, sent, times.index(sent), start, targets)
-        return
-    for source, arrives in _ends(times, graph.signal_times(edge), edge.delay):
+    merges = graph.merge_times(edge)
+    ends = _standing(graph, edge.source, edge.target, merges, times) or [
+        (edge.delay, *pair) for pair in _ends(times, graph.signal_times(edge), edge.delay)
+    ]
+    for i, (delay, source, arrives) in enumerate(ends):
         start = OMITTED if source is None else f"{edge.source}@{source}"
         target = OMITTED if arrives is None else f"{edge.name}@{arrives}"
         row = times.index(source)
-        yield _arrow(graph, edge, source, row, start, (target,))
+        arrow = _arrow(graph, edge, source, row, start, (target,))
+        stands = i > 0 and delay != ends[0][0]  # the layers on its way ran once
+        yield replace(arrow, delay=delay, through=() if stands else arrow.through)
 
 
 def _ends(times: Times, sent: Sequence[int], delay: int) -> Iterator[tuple[int | None, int | None]]:
@@ -218,7 +215,8 @@ def _skip(graph: Graph, edge: Edge, times: Times) -> Iterator[Arrow]:
     for row, t in into:
         sent = graph.timetable.stood(edge.source, t) if edge.section == "head" else t
         start = f"{edge.source}@{sent}" if sent in times else OMITTED
-        yield _arrow(graph, edge, t, row, start, (f"{edge.name}@{t}",))
+        arrow = _arrow(graph, edge, t, row, start, (f"{edge.name}@{t}",))
+        yield replace(arrow, delay=t - sent)
 
 
 def _arrow(

@@ -65,8 +65,8 @@ def check_pass(net: LoopyNet, t: int) -> None:
         raise LoopyNetError(f'"{name}" has no loops, so that no pass depends on the one before')
     if len(graph.sections) > 1:
         raise LoopyNetError(
-            f'"{name}" has sections that are unrolled one after another, so that its passes are not '
-            "alike and this is not measured; take a network with one section"
+            f'"{name}" has sections that are unrolled one after another, so that its passes are '
+            "not alike and this is not measured; take a network with one section"
         )
     least = _first_complete(graph)
     if t < least:

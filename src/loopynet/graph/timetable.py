@@ -5,8 +5,8 @@ unroll at which its layer's input has arrived; it is *read* by the logits of som
 earliest that depend on it. A run of k unrolls computes what is there and read up to k; a run of
 unknown length computes all that is there.
 
-A layer of a section that has ended runs no more, and its last output stands: whatever reads it later
-reads that.
+A layer of a section that has ended runs no more, and its last output stands: whatever reads it
+later reads that.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Truncated:
     learns from all of them.
 
     Attributes:
-        steps: how many unrolls, counted from the last.
+        steps: how many unrolls, counted from the last; with `unroll.sections`, of each section.
     """
 
     steps: int = 1

@@ -134,9 +134,9 @@ class Unroll(SpecModel):
         if self.steps != total:
             text = f"is {self.steps}, and the passes of unroll.sections sum to {total}"
             raise located_errors({("steps",): f"{text}; leave steps out, or change sections"})
-        usual = (("schedule", "sequential"), ("delays", {}), ("initial", "absent"),
-                 ("contract", None), ("until", "steps"))  # fmt: skip
-        wrong = [name for name, default in usual if getattr(self, name) != default]
+        usual: dict[str, Any] = {"schedule": "sequential", "delays": {}, "initial": "absent"}
+        usual |= {"contract": None, "until": "steps"}
+        wrong = [name for name, default in usual.items() if getattr(self, name) != default]
         text = (
             "does not go with unroll.sections, which run one after another; leave one of them out"
         )
