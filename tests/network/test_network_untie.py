@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from loopynet import Each, LoopyNet, NetworkSpec
 from loopynet.parts.layers import layer_types
-from reference.strategies import EVERY_FEATURE, MERGES, OPTIONS, documents, features, tiny
+from reference.features import EVERY_FEATURE, features
+from reference.strategies import MERGES, OPTIONS, documents, tiny
 from reference.values import (
     assert_all_close,
     assert_close,

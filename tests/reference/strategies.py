@@ -1,4 +1,4 @@
-"""Hypothesis strategies: random documents that describe valid networks, and the features they have.
+"""Hypothesis strategies: random documents that describe valid networks.
 
 A document is what a YAML file holds, with nothing filled in. Small on purpose: images of at most
 6x6 pixels, few channels, at most four unrolls, or eight where signals are long on their way.
@@ -182,7 +182,7 @@ def documents(draw: st.DrawFn, *, least_loops: int = 0, least_steps: int = 1) ->
     if draw(st.booleans()):
         document["readout"] = "each"
     if document["unroll"]["steps"] > 1 and document.get("loops"):
-        more = draw(st.sampled_from((_delay, _unroll_one_by_one, None)))
+        more = draw(st.sampled_from((_delay, _unroll_one_by_one, _unroll_one_by_one, None)))
         if more is not None:
             more(draw, document)
     if draw(st.booleans()):
@@ -245,9 +245,24 @@ def sections_of(document: Document) -> list[tuple[int, int]]:
         spans = [s for s in spans if s not in (a, b)] + [(a[0], max(a[1], b[1]))]
 
 
+def _loop_apart(draw: st.DrawFn, document: Document) -> None:
+    """Add a loop of a layer that no other loop spans, if there is one: a section of its own."""
+    main = document["main"]
+    spanned = {name for a, b in sections_of(document) for name in main[a : b + 1]}
+    for name in draw(st.permutations([name for name in main[:-1] if name not in spanned])):
+        ends = {"from": name, "to": name, "through": []}
+        loop = {**ends, "merge": "sum", "fit": "project", "delay": 1, "initial": "absent"}
+        loops = {**document["loops"], "apart": loop}
+        if valid({**document, "loops": loops}):
+            document["loops"] = loops
+            return
+
+
 def _unroll_one_by_one(draw: st.DrawFn, document: Document) -> None:
     """Unroll each section to its end before the next one; a skip may lead from any to any."""
     main, passes = document["main"], []
+    if draw(st.integers(0, 2)) > 0:
+        _loop_apart(draw, document)
     for first, last in sections_of(document):
         inside = [e for e in document["loops"].values() if first <= main.index(e["to"]) <= last]
         least = 1 + max(loop["delay"] for loop in inside)
@@ -258,13 +273,14 @@ def _unroll_one_by_one(draw: st.DrawFn, document: Document) -> None:
     if len(main) > 1 and body != main[-1:] and draw(st.booleans()):
         start = draw(st.sampled_from(body if body[-1] != main[-1] else body[:-1]))
         target = draw(st.sampled_from(main[main.index(start) + 1 :]))
-        if len(passes) > 1 and body[-1] != main[-1] and draw(st.booleans()):
+        if len(passes) > 1 and body[-1] != main[-1] and draw(st.integers(0, 2)):
             start, target = body[0], main[-1]  # out of a section that has ended
         skip = {"from": start, "to": target}
         skip |= {"merge": draw(st.sampled_from(MERGES)), "fit": "project", "through": []}
         skip["delay"] = draw(st.sampled_from((None, 0, 1)))
-        for delay in (skip["delay"], None):  # only some can have one
-            across = {**skip, "delay": delay}
+        plain = {"merge": "sum", "delay": None}
+        for change in ({}, {"delay": None}, plain):  # only some can have a delay
+            across = {**skip, **change}
             changes = {"skips": {**skips, "across": across}, "unroll": unroll}
             if valid({**document, **changes}):
                 document.update(changes)
@@ -300,91 +316,6 @@ def _delay(draw: st.DrawFn, document: Document) -> None:
 def specs(**limits: int) -> st.SearchStrategy[NetworkSpec]:
     """A random valid NetworkSpec."""
     return documents(**limits).map(NetworkSpec.model_validate)
-
-
-def features(document: Document) -> set[str]:
-    """Return what a document has, to check that the random ones have everything."""
-    main, unroll = document["main"], document["unroll"]
-    steps = unroll["steps"]
-    loops, skips = document.get("loops", {}), document.get("skips", {})
-    found = {f"layer {layer['type']}" for layer in document["layers"].values()}
-    found |= {f"steps {steps}", f"readout {document.get('readout', 'last')}"}
-    found |= {f"loops {len(loops)}", f"skips {len(skips)}"}
-    found.add("image" if len(document["input"]["shape"]) == 3 else "vector")
-    norm = document.get("norm")
-    found.add(f"norm {norm['type']} {norm['over_time']}" if norm else "norm absent")
-    for kind, edges in (("loop", loops), ("skip", skips)):
-        for edge in edges.values():
-            found |= {f"{kind} merge {edge['merge']}", f"{kind} fit {edge['fit']}"}
-            found.add(f"{kind} through {len(edge['through'])}")
-    if steps > 1:
-        found |= {f"delay {e['delay']}" for e in loops.values()}
-        found |= {f"initial {e['initial']}" for e in loops.values()}
-        spans = [(main.index(e["to"]), main.index(e["from"])) for e in loops.values()]
-        found |= {"self loop" for to, source in spans if to == source}
-        pairs = [(a, b) for i, a in enumerate(spans) for b in spans[:i]]
-        found |= {"same target" for a, b in pairs if a[0] == b[0]}
-        for a, b in (*pairs, *((b, a) for a, b in pairs)):
-            if a[0] < b[0] <= b[1] < a[1]:
-                found.add("nested")
-            if a[0] < b[0] <= a[1] < b[1]:
-                found.add("crossing")
-    if "schedule" in unroll:
-        found |= {unroll["schedule"], f"forward initial {unroll['initial']}"}
-        found |= {f"forward delay {n}" for n in unroll["delays"].values()}
-        found |= {f"skip delay {skip['delay']}" for skip in skips.values() if "delay" in skip}
-    found |= section_features(document)
-    if any(edge["from"] == "input" for edge in skips.values()):
-        found.add("skip from input")
-    found |= {f"shared {section}" for section in shared_sections(document)}
-    return found
-
-
-def section_features(document: Document) -> set[str]:
-    """Return what there is of sections that are unrolled one after another."""
-    graph = build_graph(NetworkSpec.model_validate(document))
-    table, body = graph.timetable, set(graph.body)
-    found = {f"sections {len(graph.sections)}"} if graph.sections else set()
-    found |= {"between sections" for start, end in graph.windows.values() if start == end}
-    found |= {"out of an ended section" for _ in graph.ended}
-    inner = [skip for skip in graph.skips if {skip.source, skip.target} <= body]
-    crossing = [skip for skip in inner if table.last(skip.source) < table.first[skip.target]]
-    return found | {"across sections" for _ in crossing}
-
-
-def shared_sections(document: Document) -> set[str]:
-    """Return, for each layer that uses weights of another, in which sections both are."""
-    graph = build_graph(NetworkSpec.model_validate(document))
-    return {
-        f"{graph.layers[name].section} {graph.layers[owner].section}"
-        for name, owner in graph.shared.items()
-    }
-
-
-EVERY_FEATURE = (
-    {f"layer {kind}" for kind in OPTIONS}
-    | {f"{kind} merge {merge}" for kind in ("loop", "skip") for merge in MERGES}
-    | {f"{kind} fit {fit}" for kind in ("loop", "skip") for fit in FITS}
-    | {f"{kind} through {n}" for kind in ("loop", "skip") for n in range(3)}
-    | {f"steps {n}" for n in range(1, 5)}
-    | {f"loops {n}" for n in range(4)}
-    | {f"skips {n}" for n in range(3)}
-    | {f"delay {n}" for n in range(1, 4)}
-    | {f"initial {start}" for start in ("absent", "zero", "one", None)}
-    | {
-        f"norm {kind} {over_time}"
-        for kind in ("none", "batch", "group", "layer")
-        for over_time in ("shared", "per_step", "per_step_statistics")
-    }
-    | {"norm absent", "image", "vector", "readout last", "readout each"}
-    | {"sequential", "parallel", "forward initial absent", "forward initial zero"}
-    | {f"forward delay {n}" for n in (0, 1, 2)}
-    | {f"skip delay {n}" for n in (None, 0, 1, 2)}
-    | {f"shared {a} {b}" for a in ("trunk", "body") for b in ("trunk", "body")}
-    | {"sections 1", "sections 2", "between sections", "across sections", "out of an ended section"}
-    | {"self loop", "same target", "nested", "crossing", "skip from input"}
-)
-"""What the random documents must have among them."""
 
 
 def tiny(text: str, **changes: Any) -> NetworkSpec:

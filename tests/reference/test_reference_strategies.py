@@ -2,7 +2,8 @@
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from reference.strategies import EVERY_FEATURE, documents, features
+from reference.features import EVERY_FEATURE, features
+from reference.strategies import documents
 
 
 def test_random_documents_have_every_feature():
