@@ -28,7 +28,9 @@ def route(diagram: Diagram) -> Grid:
     channels = _channels(diagram)
     slots = tuple(_slots(diagram, channels))
     leaving = _leaving(diagram, slots)
-    places = Places(_ports(leaving), channels)
+    spots = _ports(leaving)
+    ports = {i: spots[name] for i, name in _port_names(diagram).items()}
+    places = Places(ports, channels)
     drafts = [
         draft
         for number, arrow in enumerate(diagram.arrows)
@@ -87,15 +89,31 @@ def _leaving(diagram: Diagram, slots: Sequence[str]) -> dict[tuple[str, str], li
     In that order their arcs do not cross: arcs that return to their row are nested, the nearest
     target innermost; arrows to the next row run side by side.
     """
-    edges = {arrow.name: arrow for arrow in diagram.arrows if arrow.name}
+    names = _port_names(diagram)
+    edges = {name: diagram.arrows[i] for i, name in names.items()}
     found: dict[tuple[str, str], list[str]] = {}
     side: str
-    for arrow in sorted(edges.values(), key=lambda a: -slots.index(a.enters)):
+    for name, arrow in sorted(edges.items(), key=lambda pair: -slots.index(pair[1].enters)):
         side = "loop" if arrow.delay else arrow.kind
-        found.setdefault((arrow.leaves, side), []).append(arrow.name)
+        found.setdefault((arrow.leaves, side), []).append(name)
     if diagram.unrolled:
-        for (_, side), names in found.items():
-            names.sort(key=lambda n: slots.index(edges[n].enters) * (1 if side == "loop" else -1))
+        for (_, side), ports in found.items():
+            ports.sort(key=lambda n: slots.index(edges[n].enters) * (1 if side == "loop" else -1))
+    return found
+
+
+def _port_names(diagram: Diagram) -> dict[int, str]:
+    """Return the name of the port that each arrow of an edge leaves by, by the arrow's number.
+
+    It is the edge's, but for later arrows of an edge out of one node: what that gave stands, and is
+    read in several unrolls.
+    """
+    found: dict[int, str] = {}
+    counts: dict[tuple[str, str], int] = {}
+    for i, arrow in enumerate(diagram.arrows):
+        if arrow.name:
+            nth = counts[arrow.name, arrow.source] = counts.get((arrow.name, arrow.source), -1) + 1
+            found[i] = f"{arrow.name}/{nth}" if nth else arrow.name
     return found
 
 

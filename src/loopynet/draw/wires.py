@@ -19,11 +19,11 @@ class Places:
     """Where arrows leave the stack.
 
     Attributes:
-        ports: by an edge's name, where it leaves its source.
+        ports: by an arrow's number, where it leaves its source.
         channels: by an arrow's number, the slot in which it goes across the passes between.
     """
 
-    ports: Mapping[str, Spot]
+    ports: Mapping[int, Spot]
     channels: Mapping[int, str]
 
 
@@ -107,7 +107,7 @@ def _main(diagram: Diagram, arrow: Arrow) -> Iterator[Draft]:
 
 def _back(diagram: Diagram, arrow: Arrow, number: int, places: Places) -> Draft:
     """Return the wire of an arc whose ends are in the same row."""
-    row, start, end = diagram.nodes[arrow.source].row, places.ports[arrow.name], Spot(arrow.enters)
+    row, start, end = diagram.nodes[arrow.source].row, places.ports[number], Spot(arrow.enters)
     run = Run(number, Zone(arrow.kind, row), start, end)
     level = row_level(row)
     points = ((start, level), (start, run), (end, run), (end, level))
@@ -118,7 +118,7 @@ def _onward(diagram: Diagram, arrow: Arrow, number: int, places: Places) -> Draf
     """Return the wire to a later row; one of the main stack enters its target from below it."""
     (target,) = arrow.targets
     home, last = diagram.nodes[arrow.source].row, diagram.nodes[target].row
-    start, end = places.ports[arrow.name], Spot(arrow.enters)
+    start, end = places.ports[number], Spot(arrow.enters)
     if number in places.channels:
         channel = Spot(places.channels[number])
         start = channel if arrow.source == OMITTED else start
@@ -139,7 +139,7 @@ def _onward(diagram: Diagram, arrow: Arrow, number: int, places: Places) -> Draf
 
 def _to_rows(diagram: Diagram, arrow: Arrow, number: int, places: Places) -> Iterator[Draft]:
     """Yield the wires of a skip out of the trunk: to its bus, and from there into each row."""
-    start, bus, end = places.ports[arrow.name], Spot(bus_slot(arrow)), Spot(arrow.enters)
+    start, bus, end = places.ports[number], Spot(bus_slot(arrow)), Spot(arrow.enters)
     rows = dict(zip(_rows(diagram, arrow), arrow.targets, strict=True))
     trunk = Run(number, Zone("skip", 0), start, end if 0 in rows else bus)
     way = ((start, row_level(0)), (start, trunk), (bus, trunk))
