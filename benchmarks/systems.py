@@ -107,6 +107,18 @@ SYSTEMS = {
         "91.25 % (CIFAR-10)",
         (*SMALL_CIFAR10, "training.epochs=4", CONSTANT),
     ),
+    "resnet-tied": System(
+        "residual blocks that share their weights within a stage",
+        "",
+        "",
+        (*SMALL_CIFAR10, "training.epochs=4", CONSTANT),
+    ),
+    "rcnn": System(
+        "recurrent convolutional layers, each unrolled to its end",
+        "0.67 million",
+        "90.69 % (CIFAR-10)",
+        (*SMALL_CIFAR10, "training.epochs=4", CONSTANT),
+    ),
     "rnn": System("an Elman network", "", "", (*SMALL_MNIST, "training.epochs=3")),
     "all-convolutional": System(
         "convolutions with a stride for pooling; no loops",
