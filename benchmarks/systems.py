@@ -2,10 +2,12 @@
 
 LOOPYNET_DATA=FOLDER python benchmarks/systems.py [NAME ...]
 
-A finished run is not run again. `make results` writes the table of docs/systems/index.md.
+To be started in the root of the repository. A finished run is not run again. `make results` writes
+the table of docs/systems/index.md.
 """
 
 import argparse
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +17,10 @@ from rich.console import Console
 from loopynet import load_spec
 from loopynet.compare import Cell, CellFolder, find_cells
 from loopynet.compare.run_cells import run_cells
+from loopynet.training import train
 
-RESULTS = Path(__file__).parent.parent / "results" / "systems"
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "results" / "systems"
 SMALL_CIFAR10 = (
     "data.name=cifar10",
     "data.split={train: 4000, validation: 500, test: 2000}",
@@ -39,6 +43,7 @@ class System:
         published: the published figure and what it is of; empty if we know none.
         changes: of the zoo's spec, for the short run; None for a system that is not trained.
         page: the system whose page is about this one too; its own if empty.
+        start: the system, and changes of it, whose weights the short run starts from.
     """
 
     what: str
@@ -46,6 +51,7 @@ class System:
     published: str
     changes: tuple[str, ...] | None
     page: str = ""
+    start: tuple[str, ...] = ()
 
 
 def _eighth(name: str) -> tuple[str, ...]:
@@ -136,6 +142,16 @@ SYSTEMS = {
         "88.32 % (CIFAR-10)",
         (*SMALL_CIFAR10, "training.epochs=4", CONSTANT),
     ),
+    "dasnet": System(
+        "a policy sets the gain of each channel of a trained maxout network",
+        "",
+        "90.78 % (CIFAR-10)",
+        (
+            *SMALL_CIFAR10, "data.split.train=8000", "training.batch_size=64", "training.epochs=1",
+            "unroll.steps=2", f"training.weights={RESULTS.relative_to(ROOT)}/dasnet-start",
+        ),
+        start=("maxout-network", *SMALL_CIFAR10, "data.split.train=8000", "training.epochs=8"),
+    ),
     "belief-propagation": System(
         "sum-product messages on a grid; nothing is trained", "", "exact on trees", None
     ),
@@ -150,12 +166,25 @@ def short_runs(names: Sequence[str] = tuple(SYSTEMS)) -> list[CellFolder]:
     return find_cells(RESULTS, cells)
 
 
+def _train_start(name: str) -> None:
+    """Train what a system's short run starts from, unless it is there or not needed."""
+    if not SYSTEMS[name].start or short_runs([name])[0].state == "finished":
+        return
+    other, *changes = SYSTEMS[name].start
+    folder = RESULTS / f"{name}-start"
+    if not (folder / "model.safetensors").is_file():
+        shutil.rmtree(folder, ignore_errors=True)  # its figures, without its weights
+        train(load_spec(other, changes), str(folder), say=print)
+
+
 def main() -> None:
     """Run what is not finished."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=list(SYSTEMS), metavar="NAME")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at the same time")
     options = parser.parse_args()
+    for name in options.names:
+        _train_start(name)
     run_cells(short_runs(options.names), Console(stderr=True), options.jobs)
 
 

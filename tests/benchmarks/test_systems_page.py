@@ -30,3 +30,19 @@ def test_every_system_has_a_page_with_its_figures(systems_page):
 def test_every_system_was_trained(systems_page):
     for folder in systems_page.short_runs():
         assert folder.state == "finished", folder.cell.spec.name
+
+
+def test_the_figures_of_dasnet_are_those_of_its_run(systems_page):
+    (folder,) = (f for f in systems_page.short_runs() if f.cell.spec.name == "dasnet")
+    answers = folder.run.read_tensors("answers.safetensors")
+    results = folder.run.read_json("results.json")
+    page = (systems_page.PAGE.parent / "dasnet.md").read_text(encoding="utf-8")
+    before, after = (100 * share for share in results["test"]["accuracies"])
+    assert f"| {before:.2f} % | {after:.2f} % |" in page
+    first, last = (100 * share for share in results["train"]["accuracies"])
+    assert f"{first:.2f} and {last:.2f} %" in page
+    right = (answers["predicted"] == answers["labels"]).double()
+    gains = 100 * (right[1] - right[0])
+    reach = 1.96 * float(gains.std()) / len(gains) ** 0.5
+    mean = float(gains.mean())
+    assert f"{mean:+.2f} points ({mean - reach:+.2f} to {mean + reach:+.2f}, over images)" in page

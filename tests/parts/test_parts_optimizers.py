@@ -22,10 +22,16 @@ def stepped(value: object, steps: int = 2) -> torch.Tensor:
     """Return the parameter after steps on the loss sum(p^2) / 2, whose gradient is p."""
     parameter = start()
     made = optimizers.call(optimizers.parse(value), [parameter], RATE)
-    for _ in range(steps):
+
+    def closure() -> torch.Tensor:
         made.zero_grad()
-        (parameter.square().sum() / 2).backward()
-        made.step()
+        loss = parameter.square().sum() / 2
+        if loss.requires_grad:  # not where no gradient is needed
+            loss.backward()
+        return loss
+
+    for _ in range(steps):
+        made.step(closure)
     return parameter.detach()
 
 

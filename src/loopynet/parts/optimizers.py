@@ -25,6 +25,7 @@ Schedule = Annotated[Choice, ChoiceFrom(schedules)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Amount = Annotated[float, Field(ge=0)]
 Epochs = Annotated[int, Field(ge=1)]
+Population = Annotated[int, Field(ge=0, le=100_000)]
 Milestones = tuple[Epochs, ...]
 Betas = tuple[Share, Share]
 
@@ -151,6 +152,24 @@ def _adam_like(torch_name: str, decay: float) -> Any:
 
 for _name, _torch_name in (("adamax", "Adamax"), ("nadam", "NAdam"), ("radam", "RAdam")):
     optimizer(_name)(_adam_like(_torch_name, 0.0))
+
+
+@optimizer("evolution")
+def evolution(
+    parameters: object,
+    learning_rate: float,
+    /,
+    population: Population = 0,
+    weight_decay: Amount = 0.0,
+) -> "optim.Optimizer":
+    """Separable CMA-ES (Ros and Hansen 2008): needs losses and no gradients.
+
+    The learning rate is the deviation of the first population; `population` 0 is 4 + 3 log n for n
+    weights. For few weights: see `training.freeze`. Needs `loopynet[evolution]`.
+    """
+    from loopynet.modules.evolution import Evolution
+
+    return Evolution(parameters, learning_rate, population, weight_decay)  # type: ignore[arg-type]
 
 
 @schedule("constant")

@@ -117,6 +117,15 @@ class NetworkSpec(SpecModel):
         raise located_errors({("training", "gradient"): text})
 
     @model_validator(mode="after")
+    def _frozen_layers_exist(self) -> NetworkSpec:
+        unknown = [name for name in self.training.freeze if name not in (*self.layers, MAIN)]
+        if unknown:
+            hint = did_you_mean(unknown[0], self.layers)
+            text = f'no layer "{unknown[0][:80]}".{hint}'
+            raise located_errors({("training", "freeze"): text})
+        return self
+
+    @model_validator(mode="after")
     def _varied_unrolls_are_possible(self) -> NetworkSpec:
         name = self.training.unrolls.name
         if name != "fixed" and self.unroll.until == "converged":
@@ -156,6 +165,9 @@ class NetworkSpec(SpecModel):
             raise located_errors({("loss", "steps"): text})
         return self
 
+
+MAIN = "main"
+"""All layers of the main stack, in `training.freeze`."""
 
 _FIXED_POINT = ("implicit", "phantom")
 

@@ -83,6 +83,16 @@ class TrainingSpec(SpecModel):
         None, description="whose values the keys have that are not written"
     )
     optimizer: Optimizer = Field(Choice("adam"), description="a name, or a mapping with options")
+    weights: str | None = Field(
+        None,
+        description="the run, or trained zoo entry, whose weights training starts from; its layers "
+        "must be there under their names, further ones start as they would without",
+    )
+    freeze: Annotated[tuple[str, ...], Strict(False)] = Field(
+        (),
+        description="layers that stay as they are: names, main for all of the main stack; their "
+        "norms keep their statistics, and they drop nothing out",
+    )
     learning_rate: Annotated[float, Field(gt=0)] = Field(1e-3, description="of the first epoch")
     learning_rate_schedule: Schedule = Field(Choice("constant"), description="over the epochs")
     warmup_epochs: NonNegativeInt = Field(
@@ -157,6 +167,25 @@ class TrainingSpec(SpecModel):
         if self.schedule_every == "step" and name not in EVERY_STEP:
             text = f"{name} counts epochs; write epoch, or one of {', '.join(EVERY_STEP)}"
             raise located_errors({("schedule_every",): text})
+        return self
+
+    @model_validator(mode="after")
+    def _evolution_is_alone(self) -> TrainingSpec:
+        """An evolution strategy sets its own pace, and there is no gradient to clip."""
+        if self.optimizer.name != "evolution":
+            return self
+        usual: dict[str, Any] = {
+            "gradient_clip_norm": None,
+            "gradient_clip_value": None,
+            "warmup_epochs": 0,
+        }
+        usual |= {"decay": "all"}
+        wrong = [key for key, default in usual.items() if getattr(self, key) != default]
+        if self.learning_rate_schedule.name != "constant":
+            wrong.append("learning_rate_schedule")
+        if wrong:
+            text = "does not go with the optimizer evolution; leave it out"
+            raise located_errors({(key,): text for key in wrong})
         return self
 
     @model_validator(mode="after")

@@ -54,6 +54,11 @@ class LoopyModule(lightning.LightningModule):
         """The training section of the network's spec."""
         return self.net.spec.training
 
+    @property
+    def evolves(self) -> bool:
+        """Whether the optimizer works without gradients."""
+        return self.options.optimizer.name == "evolution"
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the network's logits for x [N, C, H, W]."""
         logits: Tensor = self.net(x)
@@ -61,7 +66,13 @@ class LoopyModule(lightning.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         """Return the loss of a batch: images [N, C, H, W], labels [N] or maps of them."""
-        return self._step(batch, "fit", "train", self.options.label_smoothing)
+        with torch.set_grad_enabled(not self.evolves):
+            return self._step(batch, "fit", "train", self.options.label_smoothing)
+
+    def backward(self, loss: Tensor, *_: Any, **__: Any) -> None:
+        """Compute the gradients, unless the optimizer needs none."""
+        if not self.evolves:
+            loss.backward()  # type: ignore[no-untyped-call]
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         """Return the loss of a batch, without label smoothing."""

@@ -29,6 +29,7 @@ from loopynet.training.checks import (
     check_without_validation,
 )
 from loopynet.training.environment import describe_environment
+from loopynet.training.frozen import freeze, start_from
 from loopynet.training.memory import PeakMemory
 from loopynet.training.module import LoopyModule
 from loopynet.training.progress import ProgressBar
@@ -84,7 +85,7 @@ def train(
         SpecError, DataError: nothing has been written.
         RunError: the folder exists, or training failed; the last checkpoint stays.
     """
-    net, data = _prepare(spec)
+    net, data = _prepare(spec, fresh=True)
     run = RunFolder.create(name, spec)
     run.write_spec(spec)
     table = EpochTable(run, say, watch)
@@ -106,16 +107,19 @@ def resume(
     finished = run.path / "results.json"
     if finished.is_file() and not run.read_json("results.json")["interrupted"]:
         raise RunError(f"{run.path}: the run is finished; there is nothing to continue")
-    net, data = _prepare(run.spec())
+    net, data = _prepare(run.spec(), fresh=not run.checkpoint.is_file())
     table = EpochTable(run, say, lambda _: None)
     return _fit(net, data, run, table, progress=progress, resume=run.checkpoint.is_file())
 
 
-def _prepare(spec: NetworkSpec) -> tuple[LoopyNet, ImageData]:
-    """Return the network, with the weights of its seed, and its data."""
+def _prepare(spec: NetworkSpec, *, fresh: bool) -> tuple[LoopyNet, ImageData]:
+    """Return the network, with the weights it starts from if it is fresh, and its data."""
     check_device(spec.training)
     torch.manual_seed(spec.training.seed)
     net = LoopyNet(spec)
+    if spec.training.weights is not None and fresh:
+        start_from(net, spec.training.weights)
+    freeze(net)
     check_memory(net.graph, spec.training.batch_size)
     check_augmentation(spec.training, net.graph.input_shape)
     check_label_maps(spec.training, net.graph)
