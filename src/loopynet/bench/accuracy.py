@@ -44,7 +44,7 @@ def accuracy_loss(folder: Path = FOLDER) -> AccuracyLoss | None:
     for config in sorted(folder.rglob("config.yaml")):
         run = RunFolder(config.parent)
         try:
-            training, results = run.spec().training, run.read_json("results.json")
+            training, results = run.spec().training, run.results()
         except LoopyNetError:  # not finished
             continue
         if results["interrupted"]:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from loopynet.training import TrainingResult
 
 
+LARGEST_OLD_FILE = 4_000_000
+"""Bytes; the reader takes a million characters."""
+
+
 def run_train(options: argparse.Namespace) -> int:
     """Train a spec."""
     source, spec, _ = checked(options.spec, options.changes)
@@ -134,13 +138,10 @@ def run_zoo(options: argparse.Namespace) -> int:
 def run_import(options: argparse.Namespace) -> int:
     """Translate an old description."""
     from loopynet.errors import SpecError
+    from loopynet.foreign import read_text
     from loopynet.legacy import import_legacy, to_yaml
 
-    try:
-        text = Path(options.file).read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise SpecError(f"{options.file}: cannot be read ({reason})") from None
+    text = read_text(Path(options.file), LARGEST_OLD_FILE, SpecError, pipes=True)
     _write(to_yaml(import_legacy(text, options.file, options.unrolls)), options.output)
     return 0
 
@@ -153,9 +154,11 @@ def _write(document: str, file: str | None) -> None:
         print(document, end="")
         return
     output = Path(file)
-    if output.exists():
-        raise SpecError(f"{output}: exists already; choose another --output")
-    output.write_text(document, encoding="utf-8")
+    try:
+        with output.open("x", encoding="utf-8") as stream:  # nor through a link that leads nowhere
+            stream.write(document)
+    except FileExistsError:
+        raise SpecError(f"{output}: exists already; choose another --output") from None
     print(f"wrote {output}", file=sys.stderr)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from loopynet.cli.arguments import add_split, add_unrolls
 from loopynet.cli.terminal import terminal
 from loopynet.errors import LoopyNetError
+from loopynet.foreign import write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -166,8 +167,9 @@ def _keep(folder: Path, found: EarlyExit, page: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     data = {"command": shlex.join(["loopynet", *sys.argv[1:]]), **found.plain()}
     text = json.dumps(data, indent=1, allow_nan=False) + "\n"
-    (folder / "early-exit.json").write_text(text, encoding="utf-8")
-    (folder / "early-exit.md").write_text(page, encoding="utf-8")
+    write_whole(folder / "early-exit.json", text)
+    write_whole(folder / "early-exit.md", page)
+    (folder / "early-exit.png").unlink(missing_ok=True)  # it may be a link
     early_exit_figure(found).savefig(folder / "early-exit.png")
     print(f"wrote {folder}: early-exit.json, early-exit.md, early-exit.png", file=sys.stderr)
 

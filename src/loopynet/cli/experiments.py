@@ -15,6 +15,7 @@ from loopynet.cli.reports import report_must_not_fail
 from loopynet.cli.specs import checked
 from loopynet.cli.terminal import terminal
 from loopynet.errors import RunError, SpecError, did_you_mean
+from loopynet.foreign import write_whole
 
 if TYPE_CHECKING:
     from loopynet.compare import Cell, CellFolder, Summary
@@ -217,7 +218,7 @@ def _step_times(
     }
     specs = {name: known[name] for name in names}
     if (kept.path / "step-times.json").is_file():
-        times = StepTimes(**kept.read_json("step-times.json"))
+        times = StepTimes.read(kept.path / "step-times.json")
         if times.batch_size == largest and times.networks in ("", digest(specs)):
             return times
     if options.no_run:
@@ -235,9 +236,9 @@ def _leave(out: str, summary: Summary, folders: Sequence[CellFolder], page: str)
 
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "table.md").write_text(page, encoding="utf-8")
+    write_whole(folder / "table.md", page)
     text = json.dumps(plain_summary(summary), indent=2, ensure_ascii=False) + "\n"
-    (folder / "comparison.json").write_text(text, encoding="utf-8")
+    write_whole(folder / "comparison.json", text)
     console = terminal()
     console.print(Markdown(page) if console.is_terminal else page)
     files = [folder / "table.md", folder / "comparison.json"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from loopynet.cli.arguments import add_split
 from loopynet.cli.terminal import terminal
 from loopynet.errors import DataError, LoopyNetError
+from loopynet.foreign import write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,7 +69,7 @@ def run_explain(options: argparse.Namespace) -> int:
     command = shlex.join(["loopynet", *sys.argv[1:]])
     page = explanation(run.path.resolve().name, command, options.method, shown, sections)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "explain.html").write_text(page, encoding="utf-8")
+    write_whole(folder / "explain.html", page)
     print(f"wrote {folder / 'explain.html'} and the pictures beside it", file=sys.stderr)
     return 0
 
@@ -126,7 +127,7 @@ def _images(
     images, names = getattr(data, split), run.class_names()
     numbers = chosen_images(words, len(images))
     pixels = images.pixels[numbers]
-    labels = tuple(names[i] for i in images.labels[numbers].tolist())
+    labels = tuple(names[i] if i < len(names) else str(i) for i in images.labels[numbers].tolist())
     return Shown(pixels / 255, labels, tuple(numbers), split), run.preprocessing()(pixels)
 
 
@@ -153,10 +154,11 @@ def chosen_images(words: Sequence[str], count: int) -> list[int]:
         first = int(match[1])
         if len(words) == 1 and match[2] is None:
             return list(range(min(max(first, 1), count)))
-        numbers += range(first, int(match[2] or first) + 1)
-    for number in numbers:
-        if number >= count:
+        last = int(match[2] or first)
+        if max(first, last) >= count:
+            number = first if first >= count else count
             raise DataError(f"there is no image {number}; there are {count:,}, from 0 on")
+        numbers += range(first, last + 1)
     if not numbers:
         raise LoopyNetError(f"--images {' '.join(words)} names no image")
     return list(dict.fromkeys(numbers))

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from loopynet.foreign import write_whole
+
 
 def run_export(options: argparse.Namespace) -> int:
     """Write a run's network as a file."""
@@ -27,6 +29,7 @@ def run_export(options: argparse.Namespace) -> int:
         from loopynet.export import to_program
 
         program = to_program(net, options.unrolls, readout)
+        path.unlink(missing_ok=True)  # it may be a link
         with path.open("wb") as file:  # which torch would open with an error of its own
             torch.export.save(program, file)
     else:
@@ -34,6 +37,6 @@ def run_export(options: argparse.Namespace) -> int:
 
         code = to_fx(net, options.unrolls, readout).code.strip()
         weights = f"# {net.graph.name}, unrolled. The weights are those of {options.run}.\n"
-        path.write_text(f"{weights}{code}\n", encoding="utf-8")
+        write_whole(path, f"{weights}{code}\n")
     print(f"wrote {options.out}{said}", file=sys.stderr)
     return 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from loopynet import __version__
 from loopynet.cli import benching, evaluating, experiments, explaining, measuring, searching
 from loopynet.cli.arguments import RUN_HELP, SPEC_HELP, add_changes, add_unrolls, positive
+from loopynet.cli.terminal import visible
 from loopynet.errors import LoopyNetError
 
 CONTROL_WORDS = {
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = command(options) or 0
         sys.stdout.flush()
     except LoopyNetError as error:
-        print(f"loopynet: {error}", file=sys.stderr)
+        print(f"loopynet: {visible(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("loopynet: stopped", file=sys.stderr)
@@ -42,13 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"loopynet: {where}{error.strerror or error}", file=sys.stderr)
+        print(f"loopynet: {visible(f'{where}{error.strerror or error}')}", file=sys.stderr)
         return 1
     return status
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    print(f"loopynet: warning: {message}", file=sys.stderr)
+    print(f"loopynet: warning: {visible(str(message))}", file=sys.stderr)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from loopynet.cli.arguments import add_split, add_unrolls, positive
 from loopynet.cli.terminal import terminal
+from loopynet.foreign import write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -95,10 +96,11 @@ def _leave(
     folder.mkdir(parents=True, exist_ok=True)
     data = {**_made(options), **found.plain()}
     text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    (folder / "measurements.json").write_text(text, encoding="utf-8")
+    write_whole(folder / "measurements.json", text)
     page = markdown(found)
-    (folder / "measurements.md").write_text(page, encoding="utf-8")
+    write_whole(folder / "measurements.md", page)
     for name, figure in figures(found).items():
+        (folder / f"{name}.png").unlink(missing_ok=True)  # it may be a link
         figure.savefig(folder / f"{name}.png")
     console.print(Markdown(page) if console.is_terminal else page)
     print(f"wrote {folder}: measurements.json, measurements.md and figures", file=sys.stderr)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from loopynet.errors import LoopyNetError
+from loopynet.foreign import read_text, refuse_links
 from loopynet.run import RunFolder
 from loopynet.spec import NetworkSpec, read_spec
 from loopynet.spec.write import resolved_document
@@ -65,18 +66,17 @@ class CellFolder:
     def failure(self) -> str:
         """Why it failed; empty if it did not."""
         try:
-            return (self.run.path / FAILURE).read_text(encoding="utf-8").strip()
-        except OSError:
+            return read_text(self.run.path / FAILURE).strip()
+        except LoopyNetError:
             return ""
 
 
 def is_finished(run: RunFolder) -> bool:
     """Say whether a run was trained to its end and scored."""
     try:
-        results = run.read_json("results.json")
+        return run.results()["interrupted"] is False
     except LoopyNetError:
         return False
-    return isinstance(results, dict) and results.get("interrupted") is False
 
 
 def find_cells(folder: Path, cells: Iterable[Cell]) -> list[CellFolder]:
@@ -98,8 +98,9 @@ def _known(folder: Path) -> dict[str, Path]:
     known: dict[str, Path] = {}
     for config in sorted(folder.glob("*/config.yaml")):
         try:
+            refuse_links(config.parent)
             identity = _identity(read_spec(config))
-        except LoopyNetError:  # another program's config.yaml, or that of a newer version
+        except LoopyNetError:  # another program's config.yaml, that of a newer version, links out
             continue
         if identity not in known or not is_finished(RunFolder(known[identity])):
             known[identity] = config.parent

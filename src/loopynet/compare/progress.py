@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 
@@ -10,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from loopynet.compare.cells import CellFolder
+from loopynet.errors import RunError
+from loopynet.foreign import read_rows
 from loopynet.run import RunFolder
 
 
@@ -24,9 +25,9 @@ class CellLines:
     def __init__(self, folders: Sequence[CellFolder], console: Console) -> None:
         self._console = console
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(24),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("{task.fields[state]}", markup=False),
             console=console,
             disable=not console.is_terminal,
         )
@@ -91,20 +92,28 @@ def _progress(folder: CellFolder) -> tuple[int, str]:
         return 0, f"failed: {folder.failure}"
     rows = _rows(folder.run)
     if folder.state == "finished":
-        test = folder.run.read_json("results.json")["test"]["accuracy"]
+        test = folder.run.results()["test"]["accuracy"]
         return epochs, f"done, test accuracy {100 * test:.2f} %"
     if not rows:
         return 0, f"epoch 0/{epochs}"
-    left = (epochs - len(rows)) * sum(float(row["seconds"]) for row in rows) / len(rows)
+    left = (epochs - len(rows)) * sum(map(_seconds, rows)) / len(rows)
     return len(rows), f"epoch {len(rows)}/{epochs}, {show_seconds(left)} left"
 
 
 def _rows(run: RunFolder) -> list[dict[str, str]]:
     try:
-        with run.metrics.open(encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except OSError:
+        return read_rows(run.metrics)
+    except RunError:
         return []
+
+
+def _seconds(row: dict[str, str]) -> float:
+    """Return what an epoch took; 0 if the file does not say."""
+    try:
+        seconds = float(row.get("seconds") or 0)
+    except ValueError:
+        return 0.0
+    return seconds if 0 <= seconds < 10**9 else 0.0
 
 
 def show_seconds(seconds: float) -> str:

@@ -20,9 +20,11 @@ from rich.console import Console
 
 from loopynet.compare.cells import FAILURE, CellFolder
 from loopynet.compare.progress import CellLines
+from loopynet.foreign import refuse_links
 from loopynet.run import RunFolder
 
 POLL_SECONDS = 0.2
+LAST_OF_LOG = 100_000
 LOG = "log.txt"
 """What the process of a cell printed."""
 
@@ -115,7 +117,9 @@ def _reason(run: RunFolder, status: int) -> str:
     """Return the last message of a cell's process, or how it ended."""
     if status < 0:
         return f"its process was killed by {signal.Signals(-status).name}"
-    text = (run.path / LOG).read_text(encoding="utf-8", errors="replace")
+    with (run.path / LOG).open("rb") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - LAST_OF_LOG))
+        text = log.read().decode(errors="replace")
     said = [line for line in text.splitlines() if line.strip()]
     ours = [line for line in said if line.startswith("loopynet: ") and "warning:" not in line]
     last = (ours or said or [f"its process ended with status {status}"])[-1]
@@ -134,6 +138,7 @@ def _stop(running: list[_Running]) -> None:
 def _lock(path: Path) -> IO[bytes] | None:
     """Return the folder's lock, or None if another process has it."""
     path.mkdir(parents=True, exist_ok=True)
+    refuse_links(path)
     file = (path / ".lock").open("ab")
     try:
         import fcntl

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +11,8 @@ from numpy.typing import NDArray
 
 from loopynet.compare.cells import CellFolder
 from loopynet.compare.summary import Difference, Row, Summary
+from loopynet.errors import RunError
+from loopynet.foreign import read_rows
 from loopynet.graph import build_graph
 from loopynet.graph.costs import costs
 from loopynet.run import RunFolder
@@ -105,7 +106,7 @@ def _row(label: str, group: Sequence[CellFolder]) -> Row:
 
 def _measured(row: Row) -> Row:
     """Return the row with the figures of its runs."""
-    results = [run.read_json("results.json") for run in row.runs]
+    results = [run.results() for run in row.runs]
     shares = {
         part: np.array([r[part]["accuracy"] for r in results])
         for part in ("train", "validation", "test")
@@ -159,7 +160,7 @@ def _answers(
     """Return labels [M], right answers [k, M] and weights [M] of the test images, if kept."""
     if not (run.path / "answers.safetensors").is_file():
         return None
-    tensors = {name: t.numpy() for name, t in run.read_tensors("answers.safetensors").items()}
+    tensors = {name: t.numpy() for name, t in run.answers().items()}
     labels = tensors["labels"].astype(np.int64)
     return labels, tensors["predicted"] == tensors["labels"], tensors["weights"].astype(np.int64)
 
@@ -171,6 +172,8 @@ def _by_seed(row: Row) -> dict[int, RunFolder]:
 def _seconds_per_epoch(runs: Sequence[RunFolder]) -> float:
     seconds = []
     for run in runs:
-        with run.metrics.open(encoding="utf-8") as file:
-            seconds += [float(line["seconds"]) for line in csv.DictReader(file)]
-    return statistics.median(seconds)
+        try:
+            seconds += [float(line["seconds"]) for line in read_rows(run.metrics)]
+        except (KeyError, ValueError) as error:
+            raise RunError(f"{run.metrics}: is damaged ({error}); copy it again") from None
+    return statistics.median(seconds) if seconds else 0.0

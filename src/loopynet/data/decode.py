@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +16,10 @@ from PIL import Image, UnidentifiedImageError
 from loopynet.errors import DataError
 
 Pixels = NDArray[np.uint8]
+
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""Formats that are read. Pillow has thirty more: seldom used and seldom tested readers, and one,
+EPS, that hands a file to another program, which runs it."""
 
 _GRAY_MODES = ("L", "1", "LA")
 _COLOR_MODES = ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr")
@@ -60,10 +67,27 @@ def decode_image(file: BinaryIO | Path, frame: Frame, where: str) -> Pixels:
     Raises:
         DataError: no image, a damaged one, a huge one, or one that does not fit the frame.
     """
+    with opened(file, where) as image:
+        return fit_image(image, frame, where)
+
+
+def decode_map(file: BinaryIO | Path, where: str) -> tuple[str, Pixels]:
+    """Return the mode and the numbers [H, W] or [H, W, C] of a label map; raises DataError."""
+    with opened(file, where) as image:
+        return image.mode, np.array(image)
+
+
+@contextmanager
+def opened(file: BinaryIO | Path, where: str) -> Iterator[Image.Image]:
+    """Open an image of one of `FORMATS`, and turn what decoding it raises into DataError."""
     try:
-        with Image.open(file) as image:
+        with warnings.catch_warnings():
+            # what Pillow warns of here is an error of ours
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(file, formats=FORMATS)
+        with image:
             _check_area(image, where)
-            return fit_image(image, frame, where)
+            yield image
     except DataError:
         raise
     except Image.DecompressionBombError as error:
@@ -71,7 +95,8 @@ def decode_image(file: BinaryIO | Path, frame: Frame, where: str) -> Pixels:
     # Pillow's decoders raise what comes up on damaged bytes: OSError, SyntaxError, ValueError,
     # struct.error, zlib.error, EOFError, IndexError...
     except Exception as error:
-        reason = "unknown format" if isinstance(error, UnidentifiedImageError) else error
+        unknown = isinstance(error, UnidentifiedImageError)
+        reason = "unknown format" if unknown else str(error)[:200]
         raise DataError(
             f"{where} cannot be decoded as an image ({reason}): replace or remove it"
         ) from error

@@ -14,6 +14,7 @@ import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 
 from loopynet.data.idx import has_idx_files, open_idx
 from loopynet.data.rows import Source
+from loopynet.data.stored import Stored
 from loopynet.data.tables import first_line, load_quietly, open_tables
 from loopynet.errors import DataError
 
@@ -83,7 +84,7 @@ def _open_parquet(folder: Path, files: Files, keys: tuple[str | None, str | None
 
         return name_row
 
-    return open_tables(splits, str(folder), keys, name_rows)
+    return open_tables(splits, str(folder), keys, name_rows, Stored(folder))
 
 
 def _open_images(folder: Path, files: Files, keys: tuple[str | None, str | None]) -> Source:
@@ -91,7 +92,9 @@ def _open_images(folder: Path, files: Files, keys: tuple[str | None, str | None]
         splits = _load("imagefolder", files, drop_labels=False)
     except DataError as error:
         raise DataError(f"{folder}: {error}") from error
-    return open_tables(splits, str(folder), keys, lambda split: lambda row: f"row {row} of {split}")
+    return open_tables(
+        splits, str(folder), keys, lambda split: lambda row: f"row {row} of {split}", Stored(folder)
+    )
 
 
 def _load(kind: str, files: Files, **options: Any) -> Any:

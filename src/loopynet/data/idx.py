@@ -6,6 +6,7 @@ import gzip
 import math
 import zlib
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from loopynet.data.decode import Pixels
 from loopynet.data.rows import ArrayRows
 from loopynet.errors import DataError
 
+_LARGEST = 2**32
+"""Bytes: 5 million images of MNIST's size."""
+_PART = 2**20
 _PREFIXES = {"train": "train", "test": "t10k"}
 
 
@@ -53,13 +57,28 @@ def _read(folder: Path, name: str, dimensions: int) -> Pixels:
     if file is None:
         raise DataError(f"{folder} has no file {name} or {name}.gz: add it")
     try:
-        raw = file.read_bytes()
-        data = gzip.decompress(raw) if file.suffix == ".gz" else raw
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
+            return _numbers(stream, dimensions, file)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{file} cannot be read ({error}): download it again") from error
-    header = 4 + 4 * dimensions
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes."""
+
+
+def _numbers(stream: _Readable, dimensions: int, file: Path) -> Pixels:
+    """Return the numbers of an open IDX file; no more is read, or unpacked, than its head says."""
     # two zero bytes, 8 for unsigned bytes, the number of dimensions, then each size
-    sizes = np.frombuffer(data[4:header], dtype=">u4").tolist() if len(data) >= header else []
-    if data[:4] != bytes((0, 0, 8, dimensions)) or len(data) != header + math.prod(sizes):
+    header = stream.read(4 + 4 * dimensions)
+    sizes = np.frombuffer(header[4:], dtype=">u4").tolist() if len(header) % 4 == 0 else []
+    count = math.prod(sizes)
+    if header[:4] != bytes((0, 0, 8, dimensions)) or len(sizes) != dimensions or count > _LARGEST:
         raise DataError(f"{file} is damaged or no IDX file of bytes: download it again")
-    return np.frombuffer(data, dtype=np.uint8, offset=header).reshape(sizes)
+    data = bytearray()
+    while len(data) <= count and (part := stream.read(min(_PART, count + 1 - len(data)))):
+        data += part
+    if len(data) != count:
+        raise DataError(f"{file} is damaged or no IDX file of bytes: download it again")
+    return np.frombuffer(data, dtype=np.uint8).reshape(sizes)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
-from loopynet.data.decode import Frame, Pixels
+from loopynet.data.decode import Frame, Pixels, decode_map
+from loopynet.data.stored import IN_THE_TABLE, Stored
 from loopynet.errors import DataError
 
 UNLABELED = 255
@@ -56,10 +54,12 @@ class EncodedMaps:
         column: a pyarrow ChunkedArray of struct<bytes: binary, path: string>; gray images whose
             values are the class numbers, or images with a palette, whose numbers they are.
         name_row: what messages call a row.
+        stored: where paths may lead.
     """
 
     column: Any
     name_row: Callable[[int], str]
+    stored: Stored = IN_THE_TABLE
 
     def read(self, indices: NDArray[np.int64], frame: Frame) -> Tensor:
         """Return the maps of these rows, uint8 [n, H, W], in the frame's height and width."""
@@ -71,15 +71,7 @@ class EncodedMaps:
 
     def _decode(self, row: int, where: str) -> Tensor:
         cell = self.column[row].as_py()
-        if not cell or (cell["bytes"] is None and not cell["path"]):
-            raise DataError(f"{where} is missing: remove the row")
-        try:
-            file = Path(cell["path"]) if cell["bytes"] is None else BytesIO(cell["bytes"])
-            with Image.open(file) as image:
-                mode, pixels = image.mode, np.array(image)
-        # Pillow's decoders raise what comes up on damaged bytes
-        except Exception as error:
-            raise DataError(f"{where} cannot be decoded as an image ({error})") from error
+        mode, pixels = decode_map(self.stored.file(cell, where), where)
         if mode not in _MODES:
             raise DataError(
                 f"{where} has the mode {mode}: write class numbers as an 8-bit gray image"

@@ -75,16 +75,46 @@ class Preprocessing:
         return {"scale": scale, "mean": self.mean, "std": self.std}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Preprocessing:
+    def from_tensors(
+        cls, tensors: Mapping[str, Tensor], shape: tuple[int, ...] | None = None
+    ) -> Preprocessing:
         """Rebuild what `to_tensors` stored.
 
+        Args:
+            tensors: by name.
+            shape: the network's input shape (C, H, W), which mean and deviation must fit; None to
+                take any.
+
         Raises:
-            DataError: one of the three tensors is missing.
+            DataError: one of the three tensors is missing, is no float, does not fit the shape, or
+                would give numbers that are not finite.
         """
         missing = [key for key in ("scale", "mean", "std") if key not in tensors]
         if missing:
             raise DataError(f"the stored preprocessing lacks {missing}: save the model again")
-        return cls(float(tensors["scale"]), tensors["mean"], tensors["std"])
+        scale, mean, std = (_finite(key, tensors[key]) for key in ("scale", "mean", "std"))
+        if scale.numel() != 1 or not (std > 0).all():
+            raise DataError("the stored preprocessing divides by no number above 0: save it again")
+        for key, value in (("mean", mean), ("std", std)):
+            if shape is not None and not _fits(value, shape):
+                raise DataError(
+                    f"the stored preprocessing has a {key} of shape {list(value.shape)}, and the "
+                    f"network takes {list(shape)}: save the model again"
+                )
+        return cls(float(scale), mean, std)
+
+
+def _finite(key: str, value: Tensor) -> Tensor:
+    if value.dtype not in (torch.float32, torch.float64) or not value.isfinite().all():
+        raise DataError(f'the stored preprocessing has no finite floats as "{key}": save it again')
+    return value
+
+
+def _fits(value: Tensor, shape: tuple[int, ...]) -> bool:
+    """Say whether a statistic can be broadcast to images [N, *shape]."""
+    wanted = (1, *shape)
+    pairs = zip(value.shape, wanted, strict=False)
+    return value.dim() == len(wanted) and all(have in (1, want) for have, want in pairs)
 
 
 def _sums(pixels: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +16,7 @@ from torch import Tensor
 
 from loopynet.data.decode import Frame, Pixels, decode_image, fit_image
 from loopynet.data.maps import Maps
-from loopynet.errors import DataError
+from loopynet.data.stored import IN_THE_TABLE, Stored
 
 Labels = NDArray[np.int64]
 
@@ -105,11 +103,13 @@ class EncodedRows:
         column: a pyarrow ChunkedArray of struct<bytes: binary, path: string>.
         labels: int64 [N].
         name_row: what messages call a row that is no file of its own.
+        stored: where paths may lead.
     """
 
     column: Any
     labels: Labels
     name_row: Callable[[int], str]
+    stored: Stored = IN_THE_TABLE
 
     def where(self, row: int) -> str:
         """Return what messages call a row: its file, or its number and table."""
@@ -123,12 +123,8 @@ class EncodedRows:
         return _read(indices, frame, lambda row: self._decode(row, frame))
 
     def _decode(self, row: int, frame: Frame) -> Pixels:
-        image = self.column[row].as_py()
-        if image and image["bytes"] is not None:
-            return decode_image(BytesIO(image["bytes"]), frame, self.name_row(row))
-        if image and image["path"]:
-            return decode_image(Path(image["path"]), frame, image["path"])
-        raise DataError(f"{self.name_row(row)} has no image: remove the row")
+        where = self.where(row)
+        return decode_image(self.stored.file(self.column[row].as_py(), where), frame, where)
 
 
 def _read(indices: NDArray[np.int64], frame: Frame, decode: Callable[[int], Pixels]) -> Tensor:

@@ -16,6 +16,7 @@ from huggingface_hub.utils.tqdm import enable_progress_bars as enable_hub_bars
 from loopynet.data.columns import holds_maps, image_column, is_word, label_column
 from loopynet.data.maps import EncodedMaps
 from loopynet.data.rows import NO_LABEL, EncodedRows, Labels, Source
+from loopynet.data.stored import IN_THE_TABLE, Stored
 from loopynet.errors import DataError
 
 RowNamer = Callable[[str], Callable[[int], str]]
@@ -29,6 +30,7 @@ def open_tables(
     origin: str,
     keys: tuple[str | None, str | None],
     name_rows: RowNamer,
+    stored: Stored = IN_THE_TABLE,
 ) -> Source:
     """Turn the loaded splits of a data set into a source.
 
@@ -40,6 +42,7 @@ def open_tables(
         origin: the folder or hub id.
         keys: names of the image and the label column, each found if None.
         name_rows: for a split's name, a function that names its rows in messages.
+        stored: where the paths of images may lead.
 
     Raises:
         DataError: there is no training split, or a column cannot be found.
@@ -53,12 +56,12 @@ def open_tables(
     image = image_column(features, keys[0], origin, keys[1])
     label_key = keys[1]
     if label_key is not None and label_key != image and holds_maps(features, label_key):
-        return _open_maps(splits, (train, test), origin, (image, label_key), name_rows)
+        return _open_maps(splits, (train, test), origin, (image, label_key), name_rows, stored)
     label = label_column(features, keys[1], origin)
     words = _words(splits[train], label) if is_word(features[label]) else None
 
     def rows(split: str) -> EncodedRows:
-        return _rows(splits[split], image, label, words, name_rows(split))
+        return _rows(splits[split], image, label, words, name_rows(split), stored)
 
     return Source(
         name=origin,
@@ -76,6 +79,7 @@ def _open_maps(
     origin: str,
     columns: tuple[str, str],
     name_rows: RowNamer,
+    stored: Stored,
 ) -> Source:
     """Return the source of a table with a column of images and one of label maps."""
     train, test = names
@@ -83,10 +87,10 @@ def _open_maps(
 
     def rows(split: str) -> EncodedRows:
         none = np.zeros(len(splits[split]), np.int64)
-        return EncodedRows(_encoded(splits[split], image), none, name_rows(split))
+        return EncodedRows(_encoded(splits[split], image), none, name_rows(split), stored)
 
     def maps(split: str) -> EncodedMaps:
-        return EncodedMaps(_encoded(splits[split], label), name_rows(split))
+        return EncodedMaps(_encoded(splits[split], label), name_rows(split), stored)
 
     return Source(
         name=origin,
@@ -155,10 +159,11 @@ def _rows(
     label: str,
     words: tuple[str, ...] | None,
     name_row: Callable[[int], str],
+    stored: Stored,
 ) -> EncodedRows:
     column = table.data.column(label)
     labels = _labels(column) if words is None else _word_labels(column, words)
-    return EncodedRows(_encoded(table, image), labels, name_row)
+    return EncodedRows(_encoded(table, image), labels, name_row, stored)
 
 
 def _encoded(table: Any, column: str) -> Any:

@@ -17,6 +17,7 @@ from loopynet.draw.mermaid import mermaid
 from loopynet.draw.paint import paint
 from loopynet.draw.texts import description
 from loopynet.errors import SpecError
+from loopynet.foreign import write_whole
 from loopynet.graph.nodes import Graph
 
 PICTURES = ("svg", "png", "pdf")
@@ -55,9 +56,9 @@ def draw(graph: Graph, file: Path, *, unrolled: bool = False) -> None:
     """
     kind = file.suffix.lower().removeprefix(".")
     if kind in TEXTS:
-        file.write_text(mermaid(graph, unrolled), encoding="utf-8")
+        write_whole(file, mermaid(graph, unrolled))
     elif kind in PICTURES:
-        file.write_bytes(picture(graph, kind, unrolled))
+        write_whole(file, picture(graph, kind, unrolled))
     else:
         known = ", ".join(f".{ending}" for ending in PICTURES + TEXTS)
         raise SpecError(f'"{file.name}" has none of the endings of pictures: {known}')

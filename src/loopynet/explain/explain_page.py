@@ -19,6 +19,7 @@ from loopynet.explain.pictures import (
     overlay_png,
     png,
 )
+from loopynet.foreign import write_whole
 from loopynet.page import Section, code, paragraph, picture, render_page, table
 
 METHOD_WORDS = {
@@ -146,4 +147,4 @@ def explanation(
 
 def _write(file: Path, content: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(content)
+    write_whole(file, content)

@@ -7,7 +7,12 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from loopynet.errors import RunError
+from loopynet.foreign import read_bytes, read_text
 from loopynet.page import Section, paragraph, picture, table
+
+LARGEST_FIGURE = 10_000_000
+"""Bytes of a figure."""
 
 FIGURE_WORDS = {
     "dynamics": "Accuracy, loss and confidence at each unroll",
@@ -23,11 +28,17 @@ def measured_section(folder: Path) -> Section | None:
 
     Args:
         folder: with `measurements.md`, as `loopynet.explain.markdown` writes it, and figures.
+
+    Raises:
+        RunError: a file is damaged.
     """
     file = folder / "measurements.md"
     if not file.is_file():
         return None
-    parts = [*_elements(file.read_text(encoding="utf-8")), *_figures(folder)]
+    try:
+        parts = [*_elements(read_text(file)), *_figures(folder)]
+    except ValueError as error:
+        raise RunError(f"{file}: is damaged ({error}); run `loopynet measure` again") from None
     return Section("Measurements", Markup("\n").join(parts))
 
 
@@ -50,4 +61,4 @@ def _figures(folder: Path) -> Iterator[Markup]:
     for name, words in FIGURE_WORDS.items():
         file = folder / f"{name}.png"
         if file.is_file():
-            yield picture(file.read_bytes(), words, words)
+            yield picture(read_bytes(file, LARGEST_FIGURE), words, words)

@@ -59,6 +59,7 @@ def to_onnx(
     function = traceable(net, unrolls, readout, example)
     target = Path(path)
     partial = target.with_name(f".{target.name}.partial")
+    partial.unlink(missing_ok=True)  # it may be a link
     try:
         _write(function, partial)
         difference = _largest_difference(function, partial)

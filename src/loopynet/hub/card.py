@@ -53,7 +53,7 @@ def _results(run: RunFolder | None) -> dict[str, Any]:
     """Return the figures of a run that was finished; nothing for one that was not."""
     if run is None or not _has_results(run):
         return {}
-    results = run.read_json("results.json")
+    results = run.results()
     return {part: results[part] for part in ("validation", "test") if results.get(part)}
 
 
@@ -110,11 +110,11 @@ def _use(net: LoopyNet, repo_id: str, trained: bool) -> str:
 def _data(net: LoopyNet, run: RunFolder | None) -> str:
     if run is None:
         return "## Data\n\nNothing is known of the data that these weights come from."
-    found = run.read_json("data.json")["provenance"]
+    found = run.provenance()
     split = found.get("split", {})
     parts = [f"{split[p]:,} for {p}" for p in ("train", "validation", "test") if p in split]
     options = net.spec.training
-    done = run.read_json("results.json")["epochs"] if _has_results(run) else 0
+    done = run.results()["epochs"] if _has_results(run) else 0
     epochs = options.epochs if done == options.epochs else f"{done} of {options.epochs}"
     text = f"## Data\n\n{net.spec.data.name}" + (f": {', '.join(parts)}." if parts else ".")
     return (

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 
 from loopynet import __version__
 from loopynet.errors import LoopyNetError, RunError
+from loopynet.foreign import write_whole
 from loopynet.hub.card import model_card
 from loopynet.network import LoopyNet
 from loopynet.run import RunFolder
@@ -30,7 +31,8 @@ Source = LoopyNet | RunFolder | str | Path
 OF_A_RUN = ("preprocessing.safetensors", "answers.safetensors", "metrics.csv", "results.json")
 """Files that are copied as they are; environment.json, which names paths, is not."""
 
-NEEDED = ("*.safetensors", "*.yaml", "*.json", "*.csv")
+NEEDED = ("config.yaml", "model.safetensors", "data.json", *OF_A_RUN)
+"""Files that are fetched from the hub: by name, so that nothing else of a repository comes."""
 
 
 def save_pretrained(
@@ -57,19 +59,20 @@ def save_pretrained(
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    (target / "model.safetensors").unlink(missing_ok=True)  # it may be a link
     save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
-    (target / "config.yaml").write_text(to_yaml(net.spec, resolved=True), encoding="utf-8")
+    write_whole(target / "config.yaml", to_yaml(net.spec, resolved=True))
     plain = {
         "model_type": "loopynet",
         "loopynet_version": __version__,
         "spec": net.spec.model_dump(mode="json", by_alias=True),
     }
-    (target / "config.json").write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+    write_whole(target / "config.json", json.dumps(plain, indent=2) + "\n")
     if run is not None and run.path.resolve() != target.resolve():
         _copy_run(run, target)
     if card:
         text = str(model_card(net, run, repo_id))
-        (target / "README.md").write_text(text, encoding="utf-8")
+        write_whole(target / "README.md", text)
     return target
 
 
@@ -185,10 +188,11 @@ def _copy_run(run: RunFolder, target: Path) -> None:
     """Copy what a reader of the run needs, without the places where its data lay."""
     for name in OF_A_RUN:
         if (run.path / name).is_file():
+            (target / name).unlink(missing_ok=True)
             shutil.copyfile(run.path / name, target / name)
     data = run.read_json("data.json")
-    data["provenance"].pop("origin", None)
-    (target / "data.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    data = {**data, "provenance": {k: v for k, v in run.provenance().items() if k != "origin"}}
+    write_whole(target / "data.json", json.dumps(data, indent=2) + "\n")
 
 
 def _reason(error: Exception) -> str:

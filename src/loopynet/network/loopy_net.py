@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.fx import Proxy
 
 from loopynet.errors import LoopyNetError
+from loopynet.foreign import refuse_links
 from loopynet.graph import Graph, build_graph, check_memory
 from loopynet.graph.nodes import INPUT, Section
 from loopynet.modules.contraction import advance
@@ -111,9 +112,12 @@ class LoopyNet(nn.Module):
 
         Raises:
             SpecError: config.yaml is missing or damaged.
-            RunError: the weights are missing, damaged, or those of another network.
+            RunError: the weights are missing, damaged, or those of another network; or something in
+                the folder is a link that leads out of it.
         """
         folder = Path(run) if (Path(run) / "config.yaml").is_file() else Path("runs") / run
+        if folder.is_dir():
+            refuse_links(folder)
         net = cls(read_spec(folder / "config.yaml"))
         load_weights(net, folder / "model.safetensors")
         return net.eval()

@@ -164,7 +164,7 @@ def _runs(folders: Sequence[CellFolder]) -> Markup:
     for folder in folders:
         share = ""
         if folder.state == "finished":
-            share = f"{100 * folder.run.read_json('results.json')['test']['accuracy']:.2f}"
+            share = f"{100 * folder.run.results()['test']['accuracy']:.2f}"
         cell = folder.cell
         rows.append((cell.label, str(cell.seed), folder.state, share, folder.run.path.name))
     return table(("network", "seed", "state", "test accuracy, %", "folder"), rows, "All runs")

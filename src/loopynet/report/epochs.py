@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loopynet.errors import RunError
+from loopynet.foreign import read_rows
 from loopynet.run import RunFolder
+
+MOST_EPOCHS = 10**9
 
 Numbers = NDArray[np.float64]
 
@@ -36,16 +38,17 @@ def read_epochs(run: RunFolder) -> Epochs | None:
     """
     if not run.metrics.is_file():
         return None
+    lines = read_rows(run.metrics)
+    if not lines:
+        return None
     try:
-        with run.metrics.open(encoding="utf-8", newline="") as file:
-            lines = list(csv.DictReader(file))
         columns = {
             name: np.array([float(line[name] or "nan") for line in lines]) for name in lines[0]
         }
         numbers = columns.pop("epoch")
-    except IndexError:
-        return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        if not (np.isfinite(numbers) & (numbers >= 0) & (numbers < MOST_EPOCHS)).all():
+            raise ValueError("an epoch has no number")
+    except (ValueError, KeyError) as error:
         raise RunError(
             f"{run.metrics}: is damaged ({error}); a report needs numbers and a column epoch"
         ) from None

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from loopynet.compare.cells import FAILURE
+from loopynet.foreign import LARGEST_TEXT, read_bytes
 from loopynet.page import Section, code, details, paragraph, render_page, side_by_side
 from loopynet.report.bars import unroll_charts
 from loopynet.report.curves import run_curves
@@ -47,8 +48,9 @@ def report_run(run: RunFolder) -> Path:
 
 
 def _page(run: RunFolder) -> str:
-    spec, results, epochs = run.spec(), _json(run, "results.json"), read_epochs(run)
-    environment = _json(run, "environment.json")
+    spec, epochs = run.spec(), read_epochs(run)
+    results = run.results() if (run.path / "results.json").is_file() else {}
+    environment = run.environment() if (run.path / "environment.json").is_file() else {}
     sections = [
         Section("Results", _results(spec, results, epochs)),
         Section("Learning curves", _curves(results, epochs)),
@@ -76,7 +78,7 @@ def _lead(
     state = f"{done} of {spec.training.epochs} epochs are done"
     failure = run.path / FAILURE
     if failure.is_file():
-        reason = failure.read_text(encoding="utf-8", errors="replace").strip()
+        reason = read_bytes(failure, LARGEST_TEXT).decode(errors="replace").strip()
         return f"{what} This run failed: {reason} ({state})."
     if results:
         return f"{what} This run is not finished: it was interrupted; {state}."
@@ -122,7 +124,7 @@ def _unrolls(results: Mapping[str, Any]) -> Markup:
 
 
 def _data(run: RunFolder) -> Markup:
-    provenance = _json(run, "data.json").get("provenance")
+    provenance = run.provenance() if (run.path / "data.json").is_file() else {}
     return plain_table(provenance, "Where the images come from") if provenance else Markup("")
 
 
@@ -138,9 +140,3 @@ def _command(words: Sequence[str]) -> str:
     """Return a run's command; `python -m loopynet` is known by the name of its file."""
     program = ["python", "-m", "loopynet"] if words[0] == "__main__.py" else [words[0]]
     return shlex.join([*program, *words[1:]])
-
-
-def _json(run: RunFolder, name: str) -> dict[str, Any]:
-    """Return a file's data; empty if it is not there yet."""
-    found = run.read_json(name) if (run.path / name).is_file() else {}
-    return found if isinstance(found, dict) else {}

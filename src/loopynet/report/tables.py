@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from loopynet.graph import build_graph
 from loopynet.graph.costs import costs, show_bytes
@@ -97,26 +98,30 @@ def classes_table(run: RunFolder) -> Markup:
     """Return how the test images of each class were answered at the last unroll, if it was kept."""
     if not (run.path / "answers.safetensors").is_file():
         return Markup("")
-    answers = run.read_tensors("answers.safetensors")
-    labels = answers["labels"].numpy().astype(int)
-    predicted = answers["predicted"][-1].numpy().astype(int)
+    answers = run.answers()
+    labels, predicted = answers["labels"].numpy(), answers["predicted"][-1].numpy()
     weights = answers["weights"].numpy().astype(float)
     names = run.class_names()
-    names += tuple(map(str, range(len(names), int(predicted.max()) + 1)))  # more outputs than names
-    counts = np.zeros((len(names), len(names)))
-    np.add.at(counts, (labels, predicted), weights)
-    rows = [_class_cells(names, i, counts, int((labels == i).sum())) for i in range(len(names))]
+    most = max(int(predicted.max()), int(labels.max()))
+    names += tuple(map(str, range(len(names), most + 1)))  # more outputs than names
+    images = np.bincount(labels, minlength=len(names))
+    # a row of counts for each class that has images: the whole matrix may be large
+    rows = []
+    for i in range(len(names)):
+        its = labels == i if images[i] else slice(0)
+        counts = np.bincount(predicted[its], weights[its], len(names)).astype(float)
+        rows.append(_class_cells(names, i, counts, int(images[i])))
     head = ("class", "right, %", "n", "most often mistaken for")
     return table(head, rows, "Test images by class")
 
 
 def _class_cells(
-    names: tuple[str, ...], i: int, counts: np.ndarray[Any, Any], images: int
+    names: tuple[str, ...], i: int, counts: NDArray[np.float64], images: int
 ) -> tuple[str, ...]:
-    total, right = counts[i].sum(), counts[i, i]
     if not images:
         return names[i], "", "0", ""
-    wrong = counts[i].copy()
+    total, right = counts.sum() or 1.0, counts[i]
+    wrong = counts.copy()
     wrong[i] = 0
     other = int(wrong.argmax())
     mistaken = f"{names[other]}, {100 * wrong[other] / total:.1f} %" if wrong[other] else ""

@@ -144,7 +144,7 @@ def _train_difference(one: Row, other: Row) -> Estimate:
 
 def _train_results(row: Row) -> dict[int, dict[str, Any]]:
     """Return what each run's results.json says of training images, by its seed."""
-    return {run.spec().training.seed: run.read_json("results.json")["train"] for run in row.runs}
+    return {run.spec().training.seed: run.results()["train"] for run in row.runs}
 
 
 def _cost(network: str, times: StepTimes | None) -> Claim:

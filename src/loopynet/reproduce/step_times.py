@@ -11,10 +11,14 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 
+from loopynet.errors import RunError
+from loopynet.foreign import read_json
 from loopynet.network import LoopyNet
 from loopynet.spec import NetworkSpec
 from loopynet.spec.write import resolved_document
@@ -52,6 +56,15 @@ class StepTimes:
         """Return the lowest and the highest of the rounds' ratios."""
         found = ratio(self.seconds[one], self.seconds[other])
         return found.low, found.high
+
+    @classmethod
+    def read(cls, path: Path) -> StepTimes:
+        """Return what `plain` gave and a JSON file holds; raises RunError if it is damaged."""
+        try:
+            return TypeAdapter(cls).validate_python(read_json(path))
+        except ValidationError as error:
+            reason = error.errors(include_url=False, include_input=False)[0]["msg"]
+            raise RunError(f"{path}: is damaged ({reason}); delete it to measure again") from None
 
     def plain(self) -> dict[str, Any]:
         """Return the same as JSON-able data."""

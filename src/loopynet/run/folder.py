@@ -25,8 +25,11 @@ from torch import Tensor
 
 from loopynet.data import Preprocessing
 from loopynet.errors import RunError
+from loopynet.foreign import read_json, refuse_links, write_new
 from loopynet.network import LoopyNet
 from loopynet.network.weights import read_tensors
+from loopynet.run.answers import check_answers
+from loopynet.run.results import check_data, check_environment, check_results
 from loopynet.spec import NetworkSpec, read_spec, to_yaml
 from loopynet.zoo import pretrained_folder, pretrained_names
 
@@ -56,6 +59,8 @@ class RunFolder:
             RunError: the folder holds a run already, or cannot be made.
         """
         path = _free_path(RUNS / spec.name) if name is None else run_path(name)
+        if path.is_symlink() and path.parent == RUNS:
+            raise RunError(f"{path}: is a link out of {RUNS}; name the folder itself with --run")
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise RunError(
                 f"{path}: exists already; choose another --run, or continue it with "
@@ -72,10 +77,12 @@ class RunFolder:
         """Return a run's folder by its path, its name under `runs/`, or a trained zoo entry's name.
 
         Raises:
-            RunError: there is none; the message lists those that are there.
+            RunError: there is none; the message lists those that are there. Or something in it is
+                a link that leads out of it.
         """
         for path in (Path(name), run_path(str(name))):
             if (path / "config.yaml").is_file():
+                refuse_links(path)
                 return cls(path)
         if str(name) in pretrained_names():
             return cls(pretrained_folder(str(name)))
@@ -114,11 +121,20 @@ class RunFolder:
 
     def read_json(self, name: str) -> Any:
         """Return a JSON file's data; raises RunError if it is missing or damaged."""
-        path = self.path / name
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(f"{path}: cannot be read ({error})") from None
+        return read_json(self.path / name)
+
+    def results(self) -> dict[str, Any]:
+        """Return results.json; raises RunError if it is missing or not what training writes."""
+        return check_results(self.read_json("results.json"), self.path / "results.json")
+
+    def environment(self) -> dict[str, Any]:
+        """Return environment.json; raises RunError if it is missing or damaged."""
+        return check_environment(self.read_json("environment.json"), self.path / "environment.json")
+
+    def provenance(self) -> dict[str, Any]:
+        """Return where the images came from; raises RunError if data.json is damaged."""
+        found = check_data(self.read_json("data.json"), self.path / "data.json")
+        return dict(found.get("provenance", {}))
 
     def write_tensors(self, name: str, tensors: dict[str, Tensor]) -> None:
         """Write tensors as a safetensors file, whole or not at all."""
@@ -129,10 +145,19 @@ class RunFolder:
         """Return a safetensors file's tensors; raises RunError if it is missing or damaged."""
         return read_tensors(self.path / name)
 
+    def answers(self) -> dict[str, Tensor]:
+        """Return "labels" [N], "predicted" [k, N] and "weights" [N] of the test images, integers.
+
+        Raises:
+            RunError: answers.safetensors is missing, damaged or holds something else.
+        """
+        name = "answers.safetensors"
+        return check_answers(self.read_tensors(name), str(self.path / name))
+
     def _write_bytes(self, name: str, content: bytes) -> None:
         target = self.path / name
         partial = target.with_name(f".{target.name}.partial")
-        partial.write_bytes(content)
+        write_new(partial, content)
         partial.replace(target)
 
     def write_spec(self, spec: NetworkSpec) -> None:
@@ -153,13 +178,14 @@ class RunFolder:
 
     def preprocessing(self) -> Preprocessing:
         """Return what turns uint8 pixels into the network's inputs."""
-        return Preprocessing.from_tensors(self.read_tensors("preprocessing.safetensors"))
+        tensors = self.read_tensors("preprocessing.safetensors")
+        return Preprocessing.from_tensors(tensors, self.spec().input.shape)
 
     def class_names(self) -> tuple[str, ...]:
         """Return the names of the classes, in the order of the logits."""
-        data = self.read_json("data.json")
-        names = data.get("class_names") if isinstance(data, dict) else None
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        data = check_data(self.read_json("data.json"), self.path / "data.json")
+        names = data.get("class_names")
+        if names is None:
             raise RunError(f"{self.path / 'data.json'}: has no list of class_names")
         return tuple(names)
 
@@ -171,7 +197,7 @@ def run_path(name: str) -> Path:
 
 def _free_path(path: Path) -> Path:
     number, candidate = 1, path
-    while candidate.exists():
+    while os.path.lexists(candidate):  # a link that leads nowhere is taken, too
         number += 1
         candidate = path.with_name(f"{path.name}-{number}")
     return candidate

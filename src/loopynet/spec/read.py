@@ -16,6 +16,7 @@ from loopynet.spec.network import NetworkSpec
 from loopynet.spec.source import Place, Source, parse_source, read_source
 
 MESSAGES_SHOWN = 8
+LONGEST_KEY = 1000
 
 _INDEX = re.compile("[0-9]{1,6}")
 
@@ -76,6 +77,8 @@ def override(source: Source, changes: Iterable[str]) -> Source:
             raise SpecError(f'--set {change}: write KEY=VALUE, such as "training.epochs=5"')
         value = parse_source(text, f"--set {key}").data if text.strip() else None
         path = tuple(key.strip().split("."))
+        if not key.isprintable() or len(key) > LONGEST_KEY:
+            raise SpecError(f"--set {key[:80]!a}: a key must be words with dots between them")
         data = _changed(data, path, value, change)
         changed.add(tuple(int(k) if _INDEX.fullmatch(k) else k for k in path))
     return replace(source, data=data, changed=frozenset(changed))

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from loopynet.errors import SpecError
+from loopynet.foreign import read_text
 
 LARGEST_FILE = 1_000_000
 LARGEST_DOCUMENT = 100_000
@@ -90,14 +91,8 @@ def read_source(file: Path | str) -> Source:
         SpecError: the file cannot be read or is not plain YAML.
     """
     path = Path(file)
-    try:
-        if path.is_file() and path.stat().st_size > LARGEST_FILE:
-            raise SpecError(f"{path}: larger than {LARGEST_FILE} bytes; not a network description")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SpecError(f"{path}: cannot be read ({reason})") from None
-    return parse_source(text, path.name)
+    text = read_text(path, LARGEST_FILE, SpecError, pipes=True)
+    return parse_source(text.replace("\r\n", "\n"), path.name)
 
 
 def parse_source(text: str, name: str = "<string>") -> Source:

@@ -105,7 +105,7 @@ def resume(
     if run.checkpoint.is_file():
         check_checkpoint(run.checkpoint)
     finished = run.path / "results.json"
-    if finished.is_file() and not run.read_json("results.json")["interrupted"]:
+    if finished.is_file() and not run.results()["interrupted"]:
         raise RunError(f"{run.path}: the run is finished; there is nothing to continue")
     net, data = _prepare(run.spec(), fresh=not run.checkpoint.is_file())
     table = EpochTable(run, say, lambda _: None)
