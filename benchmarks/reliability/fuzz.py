@@ -1,12 +1,12 @@
 """The campaigns that look for input which a reader neither takes nor refuses.
 
-    python benchmarks/reliability/fuzz.py                    # every target, until its inputs are done
+    python benchmarks/reliability/fuzz.py       # every target, until its inputs are done
     python benchmarks/reliability/fuzz.py config --inputs 20000 --seconds 300
 
-Coverage-guided by atheris for the quick readers (`pip install atheris`), by hypothesis for the slow
-ones. What was done is added to results/reliability/fuzz.json, so that a campaign can be stopped and
-continued; the corpora stay in runs/fuzz. A finding is an exception that is none of ours, a crash, or
-an input that takes more than 5 s.
+Coverage-guided by atheris for the quick readers (`pip install atheris`), by hypothesis for the
+slow ones. What was done is added to results/reliability/fuzz.json, so that a campaign can be
+stopped and continued; the corpora stay in runs/fuzz. A finding is an exception that is none of
+ours, a crash, or an input that takes more than 5 s.
 """
 
 from __future__ import annotations
@@ -136,7 +136,8 @@ def _add_findings(done: dict[str, Any], work: Path, status: int, log: str) -> No
         reason = next((line for line in log.splitlines() if "ERROR" in line), "")[:200]
         for name in crashes or [f"status {status}"]:
             if name not in known:
-                done["findings"].append({"key": name, "error": f"died ({status})", "message": reason})
+                died = {"key": name, "error": f"died ({status})", "message": reason}
+                done["findings"].append(died)
 
 
 def _done() -> dict[str, Any]:

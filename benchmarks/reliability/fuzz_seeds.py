@@ -21,9 +21,11 @@ _CHANGES = (
 )  # fmt: skip
 
 _COMMANDS = (
-    "check digits-loopy", "check file", "describe file", "describe cifar10-loopy --set unroll.steps=2",
+    "check digits-loopy", "check file", "describe file", 
+    "describe cifar10-loopy --set unroll.steps=2",
     "draw file -o out.mmd", "draw file -o out.svg --unrolled", "control file --no-loops", "zoo",
-    "control file --same-parameters -o out.yaml", "import file --unrolls 4", "import file -o new.yaml",
+    "control file --same-parameters -o out.yaml", "import file --unrolls 4", 
+    "import file -o new.yaml",
     "zoo rnn", "check file --set training.epochs=5 layers.conv_1.filters=8",
 )  # fmt: skip
 
@@ -46,13 +48,14 @@ def words(target: str) -> list[str]:
         return sorted({*re.findall(r"\w{3,}", text), *marks, "b'x'", "1j", "0x", "_", "\\ud800"})
     if target in ("weights", "answers"):
         return [
-            '"dtype":"', '"F32"', '"F64"', '"U8"', '"I64"', '"BOOL"', '"BF16"', '"F8_E4M3"', '"C64"',
+            '"dtype":"', '"F32"', '"F64"', '"U8"', '"I64"', '"BOOL"', '"BF16"', '"F8_E4M3"',
+            '"C64"',
             '"shape":[', '"data_offsets":[', '"__metadata__":{', "scale", "mean", "std", "labels",
             "predicted", "weights", "0.weight", "0.bias", "1.num_batches_tracked", "4294967296",
         ]  # fmt: skip
     if target == "run_files":
         text = "".join(f.read_text() for f in (_ZOO / "pretrained/mnist-loopy").glob("*.json"))
-        marks = ["NaN", "Infinity", "1e999", "[[[[", '{"":', "null", "true", "-0", "\\ud800", "\x00"]
+        marks = ["NaN", "Infinity", "1e999", "[[[[", '{"":', "null", "true", "\\ud800", "\x00"]
         return sorted({*re.findall(r'"\w+"', text), *marks})
     return []
 
@@ -83,11 +86,13 @@ def _literals() -> Iterator[bytes]:
     main = {"type": "main", "structure": ["input", "conv_1", "pool_1", "drop", "fc_1"]}
     loop = {"type": "loop", "structure": ["drop", "conv_b", "pool_1"], "composition_mode": "sum"}
     yield repr({"layers": layers, "stacks": {"main": main, "loop": loop}}).encode()
-    yield repr({"framework": "keras", "name": "x", "layers": layers, "stacks": {"m": main}}).encode()
+    stacks = {"m": main}
+    yield repr({"framework": "keras", "name": "x", "layers": layers, "stacks": stacks}).encode()
 
 
 def _safetensors() -> Iterator[bytes]:
-    yield _packed({"scale": ("F64", []), "mean": ("F32", [1, 3, 1, 1]), "std": ("F32", [1, 1, 1, 1])})
+    mean, std = ("F32", [1, 3, 1, 1]), ("F32", [1, 1, 1, 1])
+    yield _packed({"scale": ("F64", []), "mean": mean, "std": std})
     yield _packed(
         {"0.weight": ("F32", [3, 2]), "0.bias": ("F32", [3]), "1.weight": ("F32", [3]),
          "1.bias": ("F32", [3]), "1.running_mean": ("F32", [3]), "1.running_var": ("F32", [3]),
@@ -104,7 +109,9 @@ def _answers() -> Iterator[bytes]:
 _BYTES = {"F64": 8, "F32": 4, "I64": 8, "I32": 4, "BF16": 2, "U16": 2, "BOOL": 1, "U8": 1}
 
 
-def _packed(tensors: dict[str, tuple[str, list[int]]], about: dict[str, str] | None = None) -> bytes:
+def _packed(
+    tensors: dict[str, tuple[str, list[int]]], about: dict[str, str] | None = None
+) -> bytes:
     """Return a safetensors file of zeros: the length of its header, the header, the numbers."""
     head: dict[str, object] = {} if about is None else {"__metadata__": about}
     end = 0
@@ -146,7 +153,8 @@ def _idx() -> Iterator[bytes]:
 
 def _run_files() -> Iterator[bytes]:
     for folder in sorted((_ZOO / "pretrained").iterdir()):
-        for kind, name in enumerate(("results.json", "data.json", "environment.json", "metrics.csv")):
+        names = ("results.json", "data.json", "environment.json", "metrics.csv")
+        for kind, name in enumerate(names):
             yield bytes([kind]) + (folder / name).read_bytes()
 
 

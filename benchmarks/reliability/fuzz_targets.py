@@ -1,8 +1,7 @@
 """What the fuzzers call: one function for each reader, from bytes that a stranger sent.
 
-Each raises a LoopyNetError for what it refuses and returns nothing for what it takes. Whatever else
-leaves it is a finding. A function whose name ends in no reader of ours is a way in: the command line
-is called in this process, in an empty folder.
+Each raises a LoopyNetError for what it refuses and returns nothing for what it takes. Whatever
+else leaves it is a finding.
 """
 
 from __future__ import annotations
@@ -188,7 +187,10 @@ _RUN_FILES = (
 
 
 def command(data: bytes) -> None:
-    """A command line: its words on the first line, the text of a file named `file` below."""
+    """A command line: its words on the first line, the text of a file named `file` below.
+
+    It is run in this process, in a folder of its own.
+    """
     from loopynet.cli.main import main
     from loopynet.errors import LoopyNetError
 
@@ -298,8 +300,8 @@ def _pixels():
 TARGETS: dict[str, Target] = {
     f.__name__: f
     for f in (
-        config, written, override, literal, weights, answers, image, idx, run_files, parquet, report,
-        command,
+        config, written, override, literal, weights, answers, image, idx, run_files, parquet,
+        report, command,
     )
 }  # fmt: skip
 

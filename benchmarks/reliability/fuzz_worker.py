@@ -7,6 +7,7 @@ the findings once for each place in the code, and fuzzing goes on.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import sys
@@ -88,6 +89,12 @@ def guarded(target, log: Log, our_error: type[Exception]):
     return once
 
 
+def _instrumented(target: str):
+    """Return a context in which what is imported counts the edges that it takes."""
+    modules = _INSTRUMENTED[target]
+    return atheris.instrument_imports(include=modules, enable_loader_override=False)
+
+
 def main() -> None:
     """Fuzz one target until its inputs or its time are used up."""
     parser = argparse.ArgumentParser()
@@ -98,8 +105,9 @@ def main() -> None:
     parser.add_argument("seed", type=int)
     options = parser.parse_args()
     sys.path.insert(0, str(Path(__file__).parent))
-    with atheris.instrument_imports(include=_INSTRUMENTED[options.target], enable_loader_override=False):
+    with _instrumented(options.target):
         import fuzz_targets
+
         from loopynet.errors import LoopyNetError
     target = fuzz_targets.TARGETS[options.target]
     findings = options.work / "findings"
@@ -116,12 +124,10 @@ def main() -> None:
         "-print_final_stats=1",
         str(options.work / "corpus"),
     ]
-    with atheris.instrument_imports(include=_INSTRUMENTED[options.target], enable_loader_override=False):
-        for seed in sorted((options.work / "corpus").iterdir())[:20]:  # imports what is imported late
-            try:
+    with _instrumented(options.target):
+        for seed in sorted((options.work / "corpus").iterdir())[:20]:  # late imports
+            with contextlib.suppress(Exception):
                 target(seed.read_bytes())
-            except Exception:
-                pass
     atheris.Setup([sys.argv[0], *words], guarded(target, log, LoopyNetError))
     log.save()
     atheris.Fuzz()
