@@ -21,10 +21,10 @@ _CHANGES = (
 )  # fmt: skip
 
 _COMMANDS = (
-    "check digits-loopy", "check file", "describe file", 
+    "check digits-loopy", "check file", "describe file",
     "describe cifar10-loopy --set unroll.steps=2",
     "draw file -o out.mmd", "draw file -o out.svg --unrolled", "control file --no-loops", "zoo",
-    "control file --same-parameters -o out.yaml", "import file --unrolls 4", 
+    "control file --same-parameters -o out.yaml", "import file --unrolls 4",
     "import file -o new.yaml",
     "zoo rnn", "check file --set training.epochs=5 layers.conv_1.filters=8",
 )  # fmt: skip
@@ -112,7 +112,7 @@ _BYTES = {"F64": 8, "F32": 4, "I64": 8, "I32": 4, "BF16": 2, "U16": 2, "BOOL": 1
 def _packed(
     tensors: dict[str, tuple[str, list[int]]], about: dict[str, str] | None = None
 ) -> bytes:
-    """Return a safetensors file of zeros: the length of its header, the header, the numbers."""
+    """Return a safetensors file of zeros, with a line's end for the length of its header."""
     head: dict[str, object] = {} if about is None else {"__metadata__": about}
     end = 0
     for name, (kind, shape) in tensors.items():
@@ -122,7 +122,7 @@ def _packed(
         head[name] = {"dtype": kind, "shape": shape, "data_offsets": [end, end + length]}
         end += length
     text = json.dumps(head).encode()
-    return struct.pack("<Q", len(text)) + text + bytes(end)
+    return text + b"\n" + bytes(end)
 
 
 def _images() -> Iterator[bytes]:

@@ -76,7 +76,7 @@ def override(source: Source, changes: Iterable[str]) -> Source:
             raise SpecError(f'--set {change}: write KEY=VALUE, such as "training.epochs=5"')
         value = parse_source(text, f"--set {key}").data if text.strip() else None
         path = tuple(key.strip().split("."))
-        if not key.isprintable() or len(key) > LONGEST_KEY:
+        if not key.isprintable() or len(path) > DEEPEST:
             raise SpecError(f"--set {key[:80]!a}: a key must be words with dots between them")
         data = _changed(data, path, value, change)
         changed.add(tuple(int(k) if _INDEX.fullmatch(k) else k for k in path))
