@@ -125,6 +125,11 @@ def run(case: Case, limit: int | None = None, timeout: float | None = 60) -> tup
         return _run([sys.executable, "-m", "loopynet", *case.words], folder, limit, timeout, case)
 
 
+def run_words(words: list[str], limit: int) -> tuple[float, int, str]:
+    """Run Python with these words and a limit; returns the same as `run`."""
+    return _run([sys.executable, *words], str(ROOT), limit, 60, None)
+
+
 def _run(
     words: list[str], folder: str, limit: int | None, timeout: float | None, case: Case | None
 ) -> tuple[float, int, str]:
@@ -132,7 +137,10 @@ def _run(
         if limit is not None:
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
     began = _processor_seconds()
     process = subprocess.Popen(
         words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
