@@ -53,6 +53,7 @@ results: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/results_page.py
 	$(BIN)/python benchmarks/performance_page.py
 	$(BIN)/python benchmarks/systems_page.py
+	$(BIN)/python benchmarks/reliability/security_page.py
 
 clean:
 	rm -rf $(VENV) $(TOOLS) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
@@ -86,13 +87,14 @@ lock: $(TOOLS)/.installed
 	$(LOCK) $(UNHASHED:%=--no-emit-package %) -c constraints.txt pyproject.toml --extra dev \
 	  -o requirements/dev.txt
 	$(LOCK) requirements/tools.in -o requirements/tools.txt
+	$(LOCK) requirements/fuzz.in -o requirements/fuzz.txt
 
 api: $(VENV)/.installed-dev
 	$(BIN)/python tests/api/public_api.py > tests/api/public.txt
 
 audit: $(TOOLS)/.installed
-	$(TOOLS)/bin/pip-audit --disable-pip --require-hashes -r requirements/dev.txt
-	$(TOOLS)/bin/pip-audit --disable-pip --no-deps -r constraints.txt
+	$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/dev.txt
+	$(TOOLS)/bin/pip-audit --strict --disable-pip --no-deps -r constraints.txt
 
 sbom: $(VENV)/.installed $(TOOLS)/.installed
 	@mkdir -p build
@@ -100,5 +102,5 @@ sbom: $(VENV)/.installed $(TOOLS)/.installed
 	  --output-reproducible --of JSON -o build/sbom.json $(BIN)/python
 
 reliability-fuzz: $(VENV)/.installed-dev
-	$(PIP) -c requirements/fuzz.txt atheris
+	$(PIP) --require-hashes --no-deps -r requirements/fuzz.txt
 	$(BIN)/python benchmarks/reliability/fuzz.py

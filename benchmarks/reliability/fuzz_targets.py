@@ -14,6 +14,7 @@ import os
 import shlex
 import struct
 import sys
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -204,7 +205,9 @@ def command(data: bytes) -> None:
         assert status in (0, 1, 2), f"exit status {status}"
         assert "Traceback" not in text, "a traceback is shown"
         # argparse repeats the words of the command line, which are the user's own, as they are
-        plain = status == 2 or all(c.isprintable() or c in "\n\t" for c in text)
+        plain = status == 2 or all(
+            unicodedata.category(c) not in ("Cc", "Cs") for c in text if c not in "\n\t"
+        )
         assert plain, "control characters are printed"
     if status:
         raise LoopyNetError(text)

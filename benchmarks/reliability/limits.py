@@ -93,6 +93,7 @@ CASES: dict[str, Case] = {
     "50,000 layers": Case(
         _CHECK, _HEAD + "layers:\n" + "".join(f"  a{i}: 1\n" for i in range(50_000))
     ),
+    "199,000 short lines": Case(_CHECK, "a: b\n" * 199_000 + "c: d"),
     "5,000 dense layers": Case(_CHECK, _chain(5_000), refused=False),
     "an old file of 10 GB": Case(_IMPORT, _sparse(10**10)),
     "an old file of 100,000 levels": Case(_IMPORT, "[" * 100_000),

@@ -20,6 +20,9 @@ from loopynet.foreign import read_text
 
 LARGEST_FILE = 1_000_000
 LARGEST_DOCUMENT = 100_000
+MOST_NODES = 2 * LARGEST_DOCUMENT
+"""Values and keys."""
+
 DEEPEST = 50
 
 Place = tuple[str | int, ...]
@@ -102,6 +105,7 @@ def parse_source(text: str, name: str = "<string>") -> Source:
     loader = None
     try:
         loader = yaml.SafeLoader(text)
+        _stop_early(loader, name)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -121,6 +125,20 @@ def parse_source(text: str, name: str = "<string>") -> Source:
     reader = _Reader(name)
     data = reader.read(node, ())
     return Source(name, data, reader.lines)
+
+
+def _stop_early(loader: yaml.SafeLoader, name: str) -> None:
+    """Let a loader stop when it has more nodes than a document can have: parsing is slow."""
+    compose, count = loader.compose_node, 0
+
+    def counted(*place: Any) -> yaml.Node | None:
+        nonlocal count
+        count += 1
+        if count > MOST_NODES:
+            raise SpecError(f"{name}:{loader.line + 1} more than {LARGEST_DOCUMENT} values")
+        return compose(*place)
+
+    loader.compose_node = counted  # type: ignore[method-assign]
 
 
 class _Reader:
