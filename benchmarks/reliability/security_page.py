@@ -42,10 +42,11 @@ def _fuzz() -> list[str]:
         if name in found:
             done = found[name]
             edges = f"{done['edges']:,}" if "edges" in done else ""
-            lines.append(
-                f"| `{name}` | {done['engine']} | {done['inputs']:,} | {done['taken']:,} | {edges} | "
-                f"{done['slowest_seconds']:.2f} | {len(done.get('mended', []))} |"
-            )
+            cells = (
+                f"`{name}`", done["engine"], f"{done['inputs']:,}", f"{done['taken']:,}", edges,
+                f"{done['slowest_seconds']:.2f}", str(len(done.get("mended", []))),
+            )  # fmt: skip
+            lines.append(f"| {' | '.join(cells)} |")
     totals = [sum(done[key] for done in found.values()) for key in ("inputs", "taken")]
     mended = sum(len(done.get("mended", [])) for done in found.values())
     still = sum(len(done["findings"]) for done in found.values())

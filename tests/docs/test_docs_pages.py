@@ -103,7 +103,7 @@ def test_console_shows_what_commands_print(
 @pytest.mark.parametrize("block", every_block("sh"), ids=str)
 def test_commands_are_complete(block: Block) -> None:
     """Each `loopynet` command is one that the command line accepts, each `make` a target."""
-    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for line in block.text.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         if "loopynet" in words[:2] and "pip" not in words:
