@@ -111,6 +111,36 @@ def test_no_program_is_started_by_a_shell() -> None:
             assert "shell=True" not in ast.unparse(node), file
 
 
+WRITTEN = {
+    ("foreign.py", "partial.open('xb')"): "the way that all others take",
+    ("cli/commands.py", "output.open('x', encoding='utf-8')"): "a new file only",
+    ("cli/exporting.py", "path.open('wb')"): "the user's file; a link there is removed before",
+    ("compare/run_cells.py", "(run.path / LOG).open('ab')"): "of a folder without links out",
+    ("compare/run_cells.py", "(path / '.lock').open('ab')"): "of a folder without links out",
+    ("bench/turns.py", "self._log.open('ab')"): "a folder that the benchmark made",
+}
+RUNS = {"run", "self.run", "self", "folder", "job.folder.run"}
+"""Run folders, whose `write_text` follows no link."""
+
+
+def test_files_are_written_in_one_way() -> None:
+    """`Path.write_text` and `open` would follow a link that a stranger put there."""
+    written = set()
+    for file in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            how, receiver = node.func.attr, ast.unparse(node.func.value)
+            mode = node.args[0] if node.args else None
+            opened = (
+                how == "open" and isinstance(mode, ast.Constant) and set(str(mode.value)) & {*"wax"}
+            )
+            direct = how in ("write_text", "write_bytes") and receiver not in RUNS
+            if opened or direct:
+                written.add((str(file.relative_to(SOURCE)), ast.unparse(node)))
+    assert written == set(WRITTEN)
+
+
 MARKED = {
     ("page/elements.py", "Markup(f'<{tag}{attributes}>{{}}</{tag}>')"): "tags of ours",
     ("page/pictures.py", "Markup(head)"): "the head of a drawing of ours, made by matplotlib",

@@ -9,6 +9,7 @@ from pathlib import Path
 from loopynet.cli.arguments import positive
 from loopynet.cli.specs import checked
 from loopynet.cli.terminal import terminal
+from loopynet.foreign import write_whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +40,7 @@ def run_search(options: argparse.Namespace) -> int:
     with source.blame():
         study = search(spec, parse_space(options.over), folder, options.trials, console.print)
     page = search_table(study)
-    (folder / "table.md").write_text(page, encoding="utf-8")
+    write_whole(folder / "table.md", page)
     console.print(Markdown(page) if console.is_terminal else page)
     best = [folder / "best.yaml"] if (folder / "best.yaml").is_file() else []
     print(f"wrote {', '.join(map(str, [folder / 'table.md', *best]))}", file=sys.stderr)

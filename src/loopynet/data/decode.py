@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from loopynet.errors import DataError
 
@@ -87,6 +87,7 @@ def opened(file: BinaryIO | Path, where: str) -> Iterator[Image.Image]:
             image = Image.open(file, formats=FORMATS)
         with image:
             _check_area(image, where)
+            _check_decoder(image, where)
             yield image
     except DataError:
         raise
@@ -163,6 +164,13 @@ def _check_area(image: Image.Image, where: str) -> None:
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and image.width * image.height > limit:
         raise DataError(_too_large(where))
+
+
+def _check_decoder(image: Image.Image, where: str) -> None:
+    # Pillow's decoder for run lengths is Python, and 194 bytes kept it busy for 4 s
+    tiles = image.tile if isinstance(image, ImageFile.ImageFile) else []
+    if any(tile[0] == "bmp_rle" for tile in tiles):
+        raise DataError(f"{where} is a BMP file of run lengths, which is not read: save it as PNG")
 
 
 def _too_large(where: str) -> str:

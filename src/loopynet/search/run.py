@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from loopynet.compare.grid import change_spec
 from loopynet.data.seeds import mix
 from loopynet.errors import LoopyNetError
+from loopynet.foreign import read_json, refuse_links, write_whole
 from loopynet.search.space import Space
 from loopynet.spec import NetworkSpec, to_yaml
 from loopynet.training import train
@@ -63,7 +64,7 @@ def search(
         say(_line(study, trial, _one_run(spec, space, folder, trial, study)))
     if any(t.state.name == "COMPLETE" for t in study.trials):
         best = change_spec(spec, *changes(study.best_trial.user_attrs["values"]))
-        (folder / BEST).write_text(to_yaml(best), encoding="utf-8")
+        write_whole(folder / BEST, to_yaml(best))
     return study
 
 
@@ -75,13 +76,14 @@ def open_study(spec: NetworkSpec, space: Space, folder: Path) -> Study:
     """Return the study of a folder, a new one if there is none."""
     optuna = _optuna()
     folder.mkdir(parents=True, exist_ok=True)
+    refuse_links(folder)
     asked = {"spec": to_yaml(spec, resolved=True), "space": {k: repr(v) for k, v in space.items()}}
     kept = folder / "search.json"
-    if kept.is_file() and json.loads(kept.read_text(encoding="utf-8")) != asked:
+    if kept.is_file() and read_json(kept) != asked:
         raise LoopyNetError(
             f"{folder}: holds a search of another network or other values; choose another --out"
         )
-    kept.write_text(json.dumps(asked, indent=2) + "\n", encoding="utf-8")
+    write_whole(kept, json.dumps(asked, indent=2) + "\n")
     from optuna.storages.journal import JournalFileBackend
 
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(folder / RECORD)))

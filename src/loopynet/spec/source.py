@@ -138,7 +138,7 @@ def _stop_early(loader: yaml.SafeLoader, name: str) -> None:
             raise SpecError(f"{name}:{loader.line + 1} more than {LARGEST_DOCUMENT} values")
         return compose(*place)
 
-    loader.compose_node = counted  # type: ignore[method-assign]
+    loader.compose_node = counted  # type: ignore[method-assign, assignment]
 
 
 class _Reader:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from loopynet.foreign import write_whole
 from loopynet.parts.layers import LayerSpec
 from loopynet.spec.network import NetworkSpec
 from loopynet.spec.source import plain_value
@@ -26,7 +27,7 @@ def to_yaml(spec: NetworkSpec, *, resolved: bool = False) -> str:
 
 def write_spec(spec: NetworkSpec, file: Path | str, *, resolved: bool = False) -> None:
     """Write the spec as a YAML file."""
-    Path(file).write_text(to_yaml(spec, resolved=resolved), encoding="utf-8")
+    write_whole(Path(file), to_yaml(spec, resolved=resolved))
 
 
 def resolved_document(spec: NetworkSpec) -> dict[str, Any]:
