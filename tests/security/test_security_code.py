@@ -132,9 +132,8 @@ def test_files_are_written_in_one_way() -> None:
                 continue
             how, receiver = node.func.attr, ast.unparse(node.func.value)
             mode = node.args[0] if node.args else None
-            opened = (
-                how == "open" and isinstance(mode, ast.Constant) and set(str(mode.value)) & {*"wax"}
-            )
+            modes = set(str(mode.value)) if isinstance(mode, ast.Constant) else set()
+            opened = how == "open" and modes & {"w", "a", "x"}
             direct = how in ("write_text", "write_bytes") and receiver not in RUNS
             if opened or direct:
                 written.add((str(file.relative_to(SOURCE)), ast.unparse(node)))

@@ -375,6 +375,14 @@ def test_the_listed_formats_are_read(tmp_path: Path, kind: str) -> None:
     assert read_image(file, (3, 8, 8)).shape == (3, 8, 8)
 
 
+def test_a_bmp_of_run_lengths_is_refused() -> None:
+    """Pillow decodes those in Python: a few bytes that say how large they are take minutes."""
+    head = struct.pack("<IiiHHIIiiII", 40, 4_000_000, 7, 1, 8, 1, 0, 0, 0, 2, 0)
+    content = b"BM" + struct.pack("<IHHI", 200, 0, 0, 62) + head + bytes(8) + b"\xff\x00\x00\x01"
+    with pytest.raises(DataError, match="run lengths"):
+        decode_map(io.BytesIO(content), "a map")
+
+
 def test_hostile_exif_is_no_matter(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112], exif[0x010E], exif[0x8769] = 77, "<script>" * 5000, {0x927C: bytes(9000)}
