@@ -188,10 +188,37 @@ def write_new(partial: Path, content: bytes) -> None:
     partial.unlink(missing_ok=True)
     with partial.open("xb") as file:
         file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file whole or not at all; a link in its place is replaced, never followed."""
+    """Write a file whole or not at all, also if the power fails.
+
+    A link in its place is replaced, never followed.
+
+    Raises:
+        OSError: it cannot be written, as on a full disk; what stood there before is still there.
+    """
     partial = path.with_name(f".{path.name}.partial")
-    write_new(partial, content.encode() if isinstance(content, str) else content)
-    partial.replace(path)
+    try:
+        write_new(partial, content.encode() if isinstance(content, str) else content)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    _keep_entry(path.parent)
+
+
+def _keep_entry(folder: Path) -> None:
+    """Let a folder's entries reach the disk, where the system can do that."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folders
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:  # not every file system can
+        pass
+    finally:
+        os.close(descriptor)

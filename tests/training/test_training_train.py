@@ -7,8 +7,11 @@ import torch
 from small_runs import small_spec
 
 from loopynet import LoopyNet, RunError, SpecError, to_yaml
+from loopynet.errors import LoopyNetWarning
 from loopynet.run import RunFolder
+from loopynet.run.checkpoints import checkpoints
 from loopynet.training import resume, train
+from loopynet.training.checkpointing import newest_checkpoint
 from loopynet.training.speed import has_compiler
 
 
@@ -35,7 +38,7 @@ def test_a_run_folder_holds_everything(tmp_path):
         "preprocessing.safetensors", "answers.safetensors", "environment.json", "checkpoints",
     }  # fmt: skip
     assert {p.name for p in (run.path / "checkpoints").iterdir()} == {
-        "last.ckpt", "best.safetensors",
+        "best.safetensors", *(p.name for p in checkpoints(run.path / "checkpoints")),
     }  # fmt: skip
     assert to_yaml(run.spec(), resolved=True) == to_yaml(spec, resolved=True)
     assert [row["epoch"] for row in table(run)] == ["1", "2", "3"]
@@ -320,19 +323,41 @@ def test_a_run_stopped_in_its_first_epoch_starts_again(tmp_path):
 
     stopped = train(spec, str(tmp_path / "stopped"), say=interrupt)
     assert stopped.interrupted
-    assert not stopped.run.checkpoint.exists()
+    assert newest_checkpoint(stopped.run) is None
     whole = train(spec, str(tmp_path / "whole"))
     assert same(weights(resume(stopped.run).run), weights(whole.run))
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path):
+def stopped_after(epoch, tmp_path):
     def interrupt(line):
-        if "2/3" in line:
+        if f"{epoch + 1}/4" in line:  # said before the epoch's own checkpoint is written
             raise KeyboardInterrupt
 
-    run = train(small_spec(), str(tmp_path / "run"), say=interrupt).run
-    run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:1000])
-    with pytest.raises(RunError, match=r"last\.ckpt: the checkpoint cannot be read"):
+    spec = small_spec("training.epochs=4", "training.early_stopping={patience: 9}")
+    return spec, train(spec, str(tmp_path / "run"), say=interrupt).run
+
+
+def test_two_checkpoints_are_kept_and_a_damaged_one_gives_way_to_the_one_before(tmp_path):
+    spec, run = stopped_after(3, tmp_path)
+    newest, before = checkpoints(run.path / "checkpoints")
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    with pytest.warns(
+        LoopyNetWarning, match=rf"{newest.name}.*damaged; going on from {before.name}"
+    ):
+        again = resume(run).run
+    whole = train(spec, str(tmp_path / "whole")).run
+    assert same(weights(whole), weights(again))
+    kept = [run.path / "checkpoints" / p.name for p in checkpoints(run.path / "checkpoints")]
+    assert len(kept) == 2
+
+
+def test_damaged_checkpoints_are_named(tmp_path):
+    _, run = stopped_after(3, tmp_path)
+    for file in checkpoints(run.path / "checkpoints"):
+        file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(RunError, match=r"step-\d+-\w+\.ckpt .*: the checkpoint cannot be read"):
         resume(run)
 
 

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from loopynet.data import Preprocessing
 from loopynet.errors import RunError
-from loopynet.foreign import read_json, refuse_links, write_new
+from loopynet.foreign import read_json, refuse_links, write_whole
 from loopynet.network import LoopyNet
 from loopynet.network.weights import read_tensors
 from loopynet.run.answers import check_answers
@@ -102,18 +102,13 @@ class RunFolder:
         return RUNS / name if packaged else self.path
 
     @property
-    def checkpoint(self) -> Path:
-        """The checkpoint at the end of the last finished epoch."""
-        return self.path / "checkpoints" / "last.ckpt"
-
-    @property
     def metrics(self) -> Path:
         """One row per epoch."""
         return self.path / "metrics.csv"
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file whole or not at all."""
-        self._write_bytes(name, text.encode())
+        write_whole(self.path / name, text)
 
     def write_json(self, name: str, data: object) -> None:
         """Write plain data as a JSON file."""
@@ -139,7 +134,7 @@ class RunFolder:
     def write_tensors(self, name: str, tensors: dict[str, Tensor]) -> None:
         """Write tensors as a safetensors file, whole or not at all."""
         plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-        self._write_bytes(name, save(plain))
+        write_whole(self.path / name, save(plain))
 
     def read_tensors(self, name: str) -> dict[str, Tensor]:
         """Return a safetensors file's tensors; raises RunError if it is missing or damaged."""
@@ -153,12 +148,6 @@ class RunFolder:
         """
         name = "answers.safetensors"
         return check_answers(self.read_tensors(name), str(self.path / name))
-
-    def _write_bytes(self, name: str, content: bytes) -> None:
-        target = self.path / name
-        partial = target.with_name(f".{target.name}.partial")
-        write_new(partial, content)
-        partial.replace(target)
 
     def write_spec(self, spec: NetworkSpec) -> None:
         """Write config.yaml with every default."""

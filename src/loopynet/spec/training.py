@@ -129,6 +129,11 @@ class TrainingSpec(SpecModel):
     gradient_clip_value: Annotated[float, Field(gt=0)] | None = Field(
         None, description="largest absolute gradient of a weight"
     )
+    nonfinite: Literal["stop", "skip"] = Field(
+        "stop",
+        description="what to do when a loss or gradient is not finite: end the run with the layer "
+        "and unroll where it began, or leave the step out (20 in a row end it, too)",
+    )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="share of a label spread over all classes"
     )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
 from loopynet.data import build_augmentation
-from loopynet.errors import DataError, RunError, SpecError
+from loopynet.errors import DataError, SpecError
 from loopynet.graph import Graph
 from loopynet.parts.shape import show, size
 from loopynet.spec import TrainingSpec
@@ -89,14 +87,3 @@ def check_smallest_batch(graph: Graph, options: TrainingSpec, images: int) -> No
                 f'"{node.name}" cannot be trained; write another size',
                 ("training", "batch_size"),
             )
-
-
-def check_checkpoint(file: Path) -> None:
-    """Raise RunError if a checkpoint cannot be read."""
-    try:
-        torch.load(file, weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise RunError(
-            f"{file}: the checkpoint cannot be read ({reason}); delete it to start the run again"
-        ) from None

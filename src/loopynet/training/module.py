@@ -32,9 +32,11 @@ class LoopyModule(lightning.LightningModule):
 
     Attributes:
         unrolls: of the next training step; None for the spec's. `VaryUnrolls` sets it.
+        loss: of the last training step.
     """
 
     unrolls: int | None
+    loss: Tensor
 
     def __init__(self, net: LoopyNet, fused: bool = False) -> None:
         super().__init__()
@@ -67,7 +69,9 @@ class LoopyModule(lightning.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         """Return the loss of a batch: images [N, C, H, W], labels [N] or maps of them."""
         with torch.set_grad_enabled(not self.evolves):
-            return self._step(batch, "fit", "train", self.options.label_smoothing)
+            loss = self._step(batch, "fit", "train", self.options.label_smoothing)
+        self.loss = loss.detach()
+        return loss
 
     def backward(self, loss: Tensor, *_: Any, **__: Any) -> None:
         """Compute the gradients, unless the optimizer needs none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import lightning
 import torch
@@ -20,9 +21,9 @@ from loopynet.run import Evaluation, RunFolder, evaluate, evaluation_batches
 from loopynet.spec import NetworkSpec
 from loopynet.training.averaging import AverageWeights
 from loopynet.training.callbacks import EpochTable, KeepBest, Row, StayStopped
+from loopynet.training.checkpointing import CheckpointFiles, newest_checkpoint
 from loopynet.training.checks import (
     check_augmentation,
-    check_checkpoint,
     check_device,
     check_label_maps,
     check_smallest_batch,
@@ -89,7 +90,7 @@ def train(
     run = RunFolder.create(name, spec)
     run.write_spec(spec)
     table = EpochTable(run, say, watch)
-    return _fit(net, data, run, table, score=score, progress=progress, resume=False)
+    return _fit(net, data, run, table, score=score, progress=progress)
 
 
 def resume(
@@ -102,14 +103,13 @@ def resume(
     Raises:
         RunError: the run is finished, or its checkpoint is damaged.
     """
-    if run.checkpoint.is_file():
-        check_checkpoint(run.checkpoint)
     finished = run.path / "results.json"
     if finished.is_file() and not run.results()["interrupted"]:
         raise RunError(f"{run.path}: the run is finished; there is nothing to continue")
-    net, data = _prepare(run.spec(), fresh=not run.checkpoint.is_file())
+    checkpoint = newest_checkpoint(run)
+    net, data = _prepare(run.spec(), fresh=checkpoint is None)
     table = EpochTable(run, say, lambda _: None)
-    return _fit(net, data, run, table, progress=progress, resume=run.checkpoint.is_file())
+    return _fit(net, data, run, table, progress=progress, checkpoint=checkpoint)
 
 
 def _prepare(spec: NetworkSpec, *, fresh: bool) -> tuple[LoopyNet, ImageData]:
@@ -139,7 +139,7 @@ def _fit(
     *,
     score: Sequence[str] = PARTS,
     progress: Console | None,
-    resume: bool,
+    checkpoint: Path | None = None,
 ) -> TrainingResult:
     options = net.spec.training
     run.write_tensors("preprocessing.safetensors", data.preprocessing.to_tensors())
@@ -152,7 +152,7 @@ def _fit(
         run.write_json("environment.json", environment | {"speed": plain(speed)})
         prepare(net, speed)
         memory = PeakMemory(device)
-        interrupted = _run_trainer(trainer, net, data, run if resume else None, speed)
+        interrupted = _run_trainer(trainer, net, data, checkpoint, speed)
     peak_bytes = memory.used()
     seconds = sum(float(row["seconds"]) for row in table.rows)
     keep_best = options.keep == "best" and not interrupted and len(data.validation)
@@ -194,7 +194,7 @@ def _run_trainer(
     trainer: lightning.Trainer,
     net: LoopyNet,
     data: ImageData,
-    resumed: RunFolder | None,
+    checkpoint: Path | None,
     speed: Speed,
 ) -> bool:
     """Train; returns whether the user interrupted it (Lightning then exits)."""
@@ -214,7 +214,7 @@ def _run_trainer(
             LoopyModule(net, fused=bool(speed["fused_optimizer"].value)),
             batches,
             check if len(data.validation) else None,
-            ckpt_path=resumed.checkpoint if resumed else None,
+            ckpt_path=checkpoint,
             weights_only=True,
         )
     except (KeyboardInterrupt, SystemExit):
@@ -226,7 +226,7 @@ def _trainer(
     net: LoopyNet, data: ImageData, run: RunFolder, table: EpochTable, *, progress: Console | None
 ) -> lightning.Trainer:
     options = net.spec.training
-    folder = run.checkpoint.parent
+    folder = run.path / "checkpoints"
     callbacks: list[lightning.Callback] = [table]
     averaging = AverageWeights(options.average) if options.average is not None else None
     if averaging is not None:
@@ -246,5 +246,10 @@ def _trainer(
     if progress is not None:
         callbacks.append(ProgressBar(progress))
     return build_trainer(
-        net, options.seed, callbacks, deterministic="warn", default_root_dir=run.path
+        net,
+        options.seed,
+        callbacks,
+        deterministic="warn",
+        default_root_dir=run.path,
+        plugins=[CheckpointFiles()],
     )

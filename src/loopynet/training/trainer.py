@@ -13,6 +13,7 @@ import lightning
 
 from loopynet.network import LoopyNet
 from loopynet.training.callbacks import SeedEpochs, VaryUnrolls
+from loopynet.training.divergence import StopDivergence
 from loopynet.training.frozen import KeepFrozen
 
 PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
@@ -31,6 +32,7 @@ def build_trainer(
     """
     training = net.spec.training
     ours: list[lightning.Callback] = [SeedEpochs(seed)]
+    ours.append(StopDivergence(net, skip=training.nonfinite == "skip"))
     if training.freeze:
         ours.append(KeepFrozen(net))
     if training.unrolls.name != "fixed" and net.graph.loops:

@@ -1,0 +1,70 @@
+"""Lightning's checkpoints in files of ours, and which of them a run goes on from."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+
+from loopynet.errors import LoopyNetWarning, RunError
+from loopynet.run import RunFolder
+from loopynet.run.checkpoints import checkpoints, is_whole, write_checkpoint
+
+OLD_NAME = "last.ckpt"
+"""What version 0.1 called its one checkpoint."""
+
+
+class CheckpointFiles(TorchCheckpointIO):
+    """Writes each checkpoint whole, under a name of its own, beside the one before it."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint into the folder of `path`."""
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        write_checkpoint(Path(path).parent, checkpoint["global_step"], buffer.getvalue())
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        """Do nothing: old ones are removed when a new one is written."""
+
+
+def newest_checkpoint(run: RunFolder) -> Path | None:
+    """Return the newest checkpoint that is whole; None if the run has none at all.
+
+    A damaged one is named in a warning, and the one before it is taken.
+
+    Raises:
+        RunError: there are some, and all are damaged.
+    """
+    folder = run.path / "checkpoints"
+    damaged: list[str] = []
+    for file in (*checkpoints(folder), *filter(Path.is_file, [folder / OLD_NAME])):
+        reason = _damage(file)
+        if not reason:
+            for other in damaged:
+                text = f"{other}: the checkpoint is damaged; going on from {file.name} before it"
+                warnings.warn(text, LoopyNetWarning, stacklevel=3)
+            return file
+        damaged.append(f"{file} ({reason})")
+    if damaged:
+        raise RunError(
+            f"{damaged[0]}: the checkpoint cannot be read, and there is no whole one before it; "
+            "delete it to start the run again"
+        )
+    return None
+
+
+def _damage(file: Path) -> str:
+    """Return what is wrong with a checkpoint; empty if nothing is."""
+    if file.name != OLD_NAME and not is_whole(file):
+        return "its content does not have the hash in its name"
+    try:
+        torch.load(file, weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        return str(error).splitlines()[0] if str(error) else type(error).__name__
+    return ""
