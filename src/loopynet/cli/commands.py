@@ -50,6 +50,21 @@ def run_resume(options: argparse.Namespace) -> int:
     return _report_training(console, resume(run, say=console.print, progress=_live(console)))
 
 
+def run_repeat(options: argparse.Namespace) -> int:
+    """Run a run again; returns 1 if something differs."""
+    from loopynet.run import RunFolder
+
+    run = RunFolder.open(options.run)
+    console = terminal()
+    console.print(f"repeating {run.path}")
+    from loopynet.training import repeat
+
+    found = repeat(run, options.into, say=console.print, progress=_live(console))
+    for line in found.lines():
+        console.print(line)
+    return 0 if found.equal else 1
+
+
 def run_predict(options: argparse.Namespace) -> int:
     """Classify images."""
     from loopynet.run import RunFolder, predict

@@ -64,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     for add in (
         _train,
         _resume,
+        _repeat,
         _evaluate,
         _predict,
         _explain,
@@ -117,6 +118,15 @@ def _resume(commands: Commands) -> None:
     text = "continue a run from the end of its last finished epoch"
     parser = _command(commands, "resume", text)
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+
+
+def _repeat(commands: Commands) -> None:
+    text = "train a finished run again, and say whether the same comes out"
+    parser = _command(commands, "repeat", text)
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    parser.add_argument(
+        "--into", metavar="NAME-OR-PATH", help="the new run; default RUN with -repeat behind it"
+    )
 
 
 def _evaluate(commands: Commands) -> None:

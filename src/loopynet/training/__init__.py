@@ -2,6 +2,9 @@
 
 from loopynet.network import loss_over_time
 from loopynet.training.module import LoopyModule
+from loopynet.training.repeat import Repeated, repeat
 from loopynet.training.train import TrainingResult, resume, train
 
-__all__ = ["LoopyModule", "TrainingResult", "loss_over_time", "resume", "train"]
+__all__ = [
+    "LoopyModule", "Repeated", "TrainingResult", "loss_over_time", "repeat", "resume", "train",
+]  # fmt: skip

@@ -91,6 +91,8 @@ class LoopyModule(lightning.LightningModule):
         share = self.net.spec.loss.progressive if part == "fit" and self.net.graph.loops else 0.0
         if share:
             loss = (1 - share) * loss + share * self._progressive_loss(x, labels, smoothing)
+        if self.options.nonfinite == "skip" and not bool(torch.isfinite(loss)):
+            return loss  # left out of the weights, and of the epoch's means
         accuracy = cast(MulticlassAccuracy, self.accuracies[part])
         accuracy(logits if logits.dim() == labels.dim() + 1 else logits[-1], labels)
         options: dict[str, Any] = {"on_epoch": True, "on_step": False, "batch_size": len(x)}
