@@ -22,14 +22,14 @@ def pair(tmp_path_factory):
 
 
 def test_the_same_bits_come_out(pair):
-    run, found = pair
+    _, found = pair
     assert found.equal
     assert found.run.path.name == "first-repeat"
     assert found.lines() == ["the same: every weight, every figure of every epoch, every score"]
 
 
 def test_what_differs_is_said(pair, tmp_path):
-    run, found = pair
+    run, _ = pair
     other = RunFolder(tmp_path)
     for name in ("metrics.csv", "results.json", "environment.json"):
         (tmp_path / name).write_text((run.path / name).read_text())

@@ -61,13 +61,13 @@ class RunFolder:
         path = _free_path(RUNS / spec.name) if name is None else run_path(name)
         if path.is_symlink() and path.parent == RUNS:
             raise RunError(f"{path}: is a link out of {RUNS}; name the folder itself with --run")
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and (not path.is_dir() or _is_used(path)):
             raise RunError(
                 f"{path}: exists already; choose another --run, or continue it with "
                 f"`loopynet resume {path}`"
             )
         try:
-            (path / "checkpoints").mkdir(parents=True)
+            (path / "checkpoints").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"{path}: cannot be made ({error.strerror})") from None
         return cls(path)
@@ -182,6 +182,18 @@ class RunFolder:
 def run_path(name: str) -> Path:
     """Return the folder that a run's name or path stands for."""
     return Path(name) if os.sep in name or name in (".", "..") else RUNS / name
+
+
+def _is_used(path: Path) -> bool:
+    """Say whether a folder has more than what a run leaves that was killed before it had a config.
+
+    That is an empty folder for checkpoints, and a config that was not written to its end.
+    """
+    for entry in path.iterdir():
+        begun = entry.name == "checkpoints" and entry.is_dir() and not any(entry.iterdir())
+        if not begun and entry.name != ".config.yaml.partial":
+            return True
+    return False
 
 
 def _free_path(path: Path) -> Path:

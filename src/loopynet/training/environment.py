@@ -33,6 +33,15 @@ def describe_environment(seed: int, device: str) -> dict[str, Any]:
     }
 
 
+def differences(then: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return by key what two environments do not share and results may depend on, then and now."""
+    flat = [{**e, **(e.get("packages") or {})} for e in (then, now)]
+    apart = {"command", "packages", "seed"}
+    keys = [key for key in dict.fromkeys([*flat[0], *flat[1]]) if key not in apart]
+    pairs = {key: (flat[0].get(key), flat[1].get(key)) for key in keys}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
 def _relative(argument: str) -> str:
     """Return a path below the working directory from there: other machines have other folders."""
     path = Path(argument)

@@ -14,6 +14,7 @@ from torch import Tensor
 from loopynet.errors import RunError
 from loopynet.foreign import read_rows
 from loopynet.run import RunFolder
+from loopynet.training.environment import differences
 from loopynet.training.train import train
 
 CHANGING = ("seconds",)
@@ -90,7 +91,7 @@ def compare_runs(one: RunFolder, other: RunFolder) -> Repeated:
         _weights(one.read_tensors("model.safetensors"), other.read_tensors("model.safetensors")),
         _metrics(one.metrics, other.metrics),
         tuple(p for p in ("train", "validation", "test") if scores[0].get(p) != scores[1].get(p)),
-        _environment(one.environment(), other.environment()),
+        differences(one.environment(), other.environment()),
     )
 
 
@@ -113,11 +114,3 @@ def _metrics(one: Path, other: Path) -> dict[str, int]:
             if pair[0].get(column) != pair[1].get(column):
                 found.setdefault(column, epoch + 1)
     return dict(sorted(found.items()))
-
-
-def _environment(one: dict[str, Any], other: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    flat = [{**e, **e.get("packages", {})} for e in (one, other)]
-    keys = dict.fromkeys([*flat[0], *flat[1]])
-    apart = {"command", "packages", "seed"}
-    pairs = {key: (flat[0].get(key), flat[1].get(key)) for key in keys if key not in apart}
-    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
@@ -13,7 +15,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from rich.console import Console
 
 from loopynet.data import Batches, ImageData, build_augmentation, load_data
-from loopynet.errors import RunError
+from loopynet.errors import LoopyNetWarning, RunError
 from loopynet.graph import check_memory
 from loopynet.network import LoopyNet
 from loopynet.network.weights import load_weights
@@ -29,7 +31,7 @@ from loopynet.training.checks import (
     check_smallest_batch,
     check_without_validation,
 )
-from loopynet.training.environment import describe_environment
+from loopynet.training.environment import describe_environment, differences
 from loopynet.training.frozen import freeze, start_from
 from loopynet.training.memory import PeakMemory
 from loopynet.training.module import LoopyModule
@@ -149,6 +151,8 @@ def _fit(
         device = trainer.strategy.root_device
         speed = decide(net.spec, net.graph, device, len(data.train))
         environment = describe_environment(options.seed, str(device))
+        if checkpoint is not None:
+            _warn_of_differences(run, environment)
         run.write_json("environment.json", environment | {"speed": plain(speed)})
         prepare(net, speed)
         memory = PeakMemory(device)
@@ -188,6 +192,22 @@ def _fit(
     )
     test, validation = scores.get("test"), scores.get("validation")
     return TrainingResult(run, test, validation, seconds, interrupted, stopped_early)
+
+
+def _warn_of_differences(run: RunFolder, environment: dict[str, Any]) -> None:
+    """Say what a run is continued on that it did not begin on, and that decides its rounding."""
+    if not (run.path / "environment.json").is_file():
+        return
+    found = differences(run.environment(), environment)
+    telling = {key: found[key] for key in ("torch", "torch_threads", "device") if key in found}
+    if telling:
+        words = ", ".join(
+            f"{key} {then} then and {now} now" for key, (then, now) in telling.items()
+        )
+        text = (
+            f"{run.path}: {words}: it will differ in rounding from a run that was not interrupted"
+        )
+        warnings.warn(text, LoopyNetWarning, stacklevel=1)
 
 
 def _run_trainer(
