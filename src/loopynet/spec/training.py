@@ -106,6 +106,11 @@ class TrainingSpec(SpecModel):
         description="what the optimizer's weight_decay shrinks: all, or no biases and norms",
     )
     batch_size: Count = Field(32, description="images per step")
+    too_large: Literal["refuse", "shrink"] = Field(
+        "refuse",
+        description="what to do when a batch needs more memory than is free: refuse to train, or "
+        "halve the batch until it fits",
+    )
     epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(
         24, description="passes over the training images"
     )

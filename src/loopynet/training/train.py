@@ -19,7 +19,7 @@ from loopynet.errors import LoopyNetWarning, RunError
 from loopynet.graph import check_memory
 from loopynet.network import LoopyNet
 from loopynet.network.weights import load_weights
-from loopynet.run import Evaluation, RunFolder, evaluate, evaluation_batches
+from loopynet.run import Evaluation, RunFolder, best_device, evaluate, evaluation_batches
 from loopynet.spec import NetworkSpec
 from loopynet.training.averaging import AverageWeights
 from loopynet.training.callbacks import EpochTable, KeepBest, Row, StayStopped
@@ -35,6 +35,7 @@ from loopynet.training.environment import describe_environment, differences
 from loopynet.training.frozen import freeze, start_from
 from loopynet.training.memory import PeakMemory
 from loopynet.training.module import LoopyModule
+from loopynet.training.need import fitted
 from loopynet.training.progress import ProgressBar
 from loopynet.training.speed import Speed, decide, plain, prepare
 from loopynet.training.trainer import build_trainer, quiet, restored_interrupts
@@ -88,6 +89,9 @@ def train(
         SpecError, DataError: nothing has been written.
         RunError: the folder exists, or training failed; the last checkpoint stays.
     """
+    check_device(spec.training)
+    wanted = spec.training.device
+    spec = fitted(spec, best_device() if wanted == "auto" else torch.device(wanted))
     net, data = _prepare(spec, fresh=True)
     run = RunFolder.create(name, spec)
     run.write_spec(spec)
