@@ -16,7 +16,8 @@ UNHASHED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cubla
   nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
 RUN ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: help demo test lint types unit format results lock api audit sbom reliability-fuzz clean
+.PHONY: help demo test lint types unit format results lock api audit sbom reliability \
+  reliability-fuzz clean
 
 help:
 	@echo "make demo     train a network with a feedback loop on handwritten digits"
@@ -27,6 +28,7 @@ help:
 	@echo "make api      renew tests/api/public.txt after a change of the public API"
 	@echo "make audit    compare the pinned packages with known vulnerabilities (needs the network)"
 	@echo "make sbom     write build/sbom.json: what is installed, as CycloneDX"
+	@echo "make reliability  kill runs, measure memory and checks, fuzz (hours)"
 	@echo "make reliability-fuzz  fuzz every reader (hours; can be stopped and continued)"
 	@echo "make clean    remove .venv and caches"
 
@@ -53,6 +55,7 @@ results: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/results_page.py
 	$(BIN)/python benchmarks/performance_page.py
 	$(BIN)/python benchmarks/systems_page.py
+	$(BIN)/python benchmarks/reliability_page.py
 	$(BIN)/python benchmarks/reliability/security_page.py
 
 clean:
@@ -100,6 +103,13 @@ sbom: $(VENV)/.installed $(TOOLS)/.installed
 	@mkdir -p build
 	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type library \
 	  --output-reproducible --of JSON -o build/sbom.json $(BIN)/python
+
+reliability: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/reliability/kills.py
+	$(BIN)/python benchmarks/reliability/memory.py
+	$(BIN)/python benchmarks/reliability/checks.py
+	$(BIN)/python benchmarks/reliability/limits.py
+	$(MAKE) reliability-fuzz results
 
 reliability-fuzz: $(VENV)/.installed-dev
 	$(PIP) --require-hashes --no-deps -r requirements/fuzz.txt
