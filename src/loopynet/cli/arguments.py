@@ -28,6 +28,22 @@ def add_split(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where training runs."""
+    parser.add_argument(
+        "--devices", type=positive, default=1, metavar="N",
+        help="processes on each machine, each with a GPU of its own if there are some; default 1",
+    )  # fmt: skip
+    parser.add_argument(
+        "--nodes", type=positive, default=1, metavar="N",
+        help="machines, each started by torchrun, SLURM or Kubernetes; default 1",
+    )  # fmt: skip
+    parser.add_argument(
+        "--strategy", choices=("auto", "ddp", "fsdp"), default="auto",
+        help="how they share the work; default ddp if there are several",
+    )  # fmt: skip
+
+
 def add_unrolls(parser: argparse.ArgumentParser) -> None:
     """Add --unrolls: how many to run."""
     parser.add_argument("--unrolls", type=positive, help="unrolls to run; default as trained")

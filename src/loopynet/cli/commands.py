@@ -31,10 +31,13 @@ def run_train(options: argparse.Namespace) -> int:
     console = terminal()
     epochs = _count(spec.training.epochs, "epoch")
     console.print(f"training {spec.name}: {epochs} on {spec.data.name}")
-    from loopynet.training import train
+    from loopynet.training import Workers, train
 
+    workers = Workers(options.devices, options.nodes, options.strategy)
     with source.blame():
-        result = train(spec, options.run, say=console.print, progress=_live(console))
+        result = train(
+            spec, options.run, say=console.print, progress=_live(console), workers=workers
+        )
     return _report_training(console, result)
 
 
@@ -45,9 +48,11 @@ def run_resume(options: argparse.Namespace) -> int:
     run = RunFolder.open(options.run)
     console = terminal()
     console.print(f"continuing {run.path}")
-    from loopynet.training import resume
+    from loopynet.training import Workers, resume
 
-    return _report_training(console, resume(run, say=console.print, progress=_live(console)))
+    workers = Workers(options.devices, options.nodes, options.strategy)
+    result = resume(run, say=console.print, progress=_live(console), workers=workers)
+    return _report_training(console, result)
 
 
 def run_repeat(options: argparse.Namespace) -> int:
@@ -179,6 +184,8 @@ def _write(document: str, file: str | None) -> None:
 
 def _report_training(console: Console, result: TrainingResult) -> int:
     path = result.run.path
+    if not result.leads:  # one of several processes, and not the one that speaks
+        return 0
     with report_must_not_fail(path):
         from loopynet.report import report_run
 

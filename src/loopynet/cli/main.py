@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from loopynet import __version__
 from loopynet.cli import benching, evaluating, experiments, explaining, measuring, searching
-from loopynet.cli.arguments import RUN_HELP, SPEC_HELP, add_changes, add_unrolls, positive
+from loopynet.cli.arguments import (
+    RUN_HELP,
+    SPEC_HELP,
+    add_changes,
+    add_unrolls,
+    add_workers,
+    positive,
+)
 from loopynet.cli.terminal import visible
 from loopynet.errors import LoopyNetError
 
@@ -112,12 +119,14 @@ def _train(commands: Commands) -> None:
     parser.add_argument(
         "--run", metavar="NAME-OR-PATH", help="the run folder; default runs/ and the spec's name"
     )
+    add_workers(parser)
 
 
 def _resume(commands: Commands) -> None:
     text = "continue a run from the end of its last finished epoch"
     parser = _command(commands, "resume", text)
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    add_workers(parser)
 
 
 def _repeat(commands: Commands) -> None:

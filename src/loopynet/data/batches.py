@@ -25,8 +25,6 @@ class Batches:
     a run that is continued sees the batches it would have seen. Lightning tells the epoch through
     `sampler.set_epoch`; a loop of your own calls `set_epoch`.
 
-    Every process sees all images: in distributed training give each its own share of them.
-
     Args:
         images: the images; the batches are made on the device that their pixels are on.
         preprocessing: turns uint8 pixels into the network's input.
@@ -40,6 +38,8 @@ class Batches:
         protocol: "standard", each image once; or "published", the windows of the 2016 library,
             whose index moved on by one image and not by one batch: batch i is images i to
             i + batch_size of the order, for i = 0 to N // batch_size. Default: "standard".
+        share: which of how many equal shares of each batch this process takes, from 0: every n-th
+            image of it. The batches of all processes together are those of one. Default: (0, 1).
 
     Raises:
         DataError: the batch size is below 1, or the seed is negative.
@@ -58,6 +58,7 @@ class Batches:
         drop_last: bool = False,
         augment: Callable[[Tensor], Tensor] | None = None,
         protocol: Protocol = "standard",
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         if batch_size < 1:
             raise DataError(f"the batch size is {batch_size}: make it 1 or more")
@@ -71,6 +72,7 @@ class Batches:
         self.drop_last = drop_last
         self.augment = augment
         self.protocol = protocol
+        self.share = share
         self._epoch = 0
 
     @property
@@ -89,8 +91,9 @@ class Batches:
         # A generator: the order is drawn with the first batch, since Lightning, when it continues a
         # run, makes the iterator before it tells the epoch.
         order = self._order().to(self.images.pixels.device)
+        first, step = self.share
         for window in self.windows():
-            yield self._batch(order[window])
+            yield self._batch(order[window][first::step])
 
     @property
     def distinct(self) -> int:

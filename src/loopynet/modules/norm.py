@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 
@@ -16,6 +16,10 @@ class BatchNormOverTime(nn.Module):
         statistics_steps: sets of running mean and variance, chosen the same way.
         momentum: weight of the newest batch in the running statistics.
         eps: added to the variance.
+
+    Attributes:
+        together: whether training takes mean and variance over the batches of all processes that
+            train together, as PyTorch's SyncBatchNorm does. Default: False.
     """
 
     running_mean: Tensor
@@ -31,6 +35,7 @@ class BatchNormOverTime(nn.Module):
     ) -> None:
         super().__init__()
         self.momentum, self.eps = momentum, eps
+        self.together = False
         # Kept as numbers: torch.fx cannot take the length of a tensor that it traces.
         self.affine_steps, self.statistics_steps = affine_steps, statistics_steps
         self.weight = nn.Parameter(torch.ones(affine_steps, channels))
@@ -52,9 +57,31 @@ class BatchNormOverTime(nn.Module):
     def normalize(self, x: Tensor, rows: tuple[Tensor, ...]) -> Tensor:
         """Return x normalized with the rows of some unroll; training updates the first two."""
         mean, var, weight, bias = rows
+        if self.together and self.training and distributed.is_initialized():
+            return self._normalize_together(x, mean, var, weight, bias)
         return functional.batch_norm(
             x, mean, var, weight, bias, self.training, self.momentum, self.eps
         )
+
+    def _normalize_together(
+        self, x: Tensor, running_mean: Tensor, running_var: Tensor, weight: Tensor, bias: Tensor
+    ) -> Tensor:
+        """Normalize by the mean and variance over the images of all processes."""
+        from torch.distributed.nn.functional import all_reduce
+
+        axes = [0, *range(2, x.dim())]
+        shape = (1, -1, *(1 for _ in x.shape[2:]))
+        ones = x.new_full((1,), float(x.numel() // x.shape[1]))
+        total = all_reduce(torch.cat([x.sum(axes), ones]))  # type: ignore[no-untyped-call]
+        count, mean = total[-1], total[:-1] / total[-1]
+        centered = x - mean.view(shape)
+        var = all_reduce(centered.square().sum(axes)) / count  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            running_mean.lerp_(mean, self.momentum)
+            running_var.lerp_(var * count / (count - 1), self.momentum)
+        scale = weight / (var + self.eps).sqrt()
+        result: Tensor = centered * scale.view(shape) + bias.view(shape)
+        return result
 
 
 class GroupNormOverTime(nn.Module):

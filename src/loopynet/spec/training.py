@@ -142,6 +142,11 @@ class TrainingSpec(SpecModel):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="share of a label spread over all classes"
     )
+    sync_norm: bool = Field(
+        False,
+        description="whether batch norm takes its mean over the images of all workers (--devices, "
+        "--nodes); each takes its own otherwise",
+    )
     average: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         None,
         description="weight of the past in a moving average of the weights over steps, which is "

@@ -4,7 +4,9 @@ from loopynet.network import loss_over_time
 from loopynet.training.module import LoopyModule
 from loopynet.training.repeat import Repeated, repeat
 from loopynet.training.train import TrainingResult, resume, train
+from loopynet.training.workers import Workers
 
 __all__ = [
-    "LoopyModule", "Repeated", "TrainingResult", "loss_over_time", "repeat", "resume", "train",
+    "LoopyModule", "Repeated", "TrainingResult", "Workers", "loss_over_time", "repeat", "resume",
+    "train",
 ]  # fmt: skip

@@ -49,8 +49,8 @@ class SeedEpochs(lightning.Callback):
     def on_train_epoch_start(
         self, trainer: lightning.Trainer, _: lightning.LightningModule
     ) -> None:
-        """Seed the epoch."""
-        torch.manual_seed(mix(self.seed, trainer.current_epoch))
+        """Seed the epoch; each process draws numbers of its own."""
+        torch.manual_seed(mix(self.seed, trainer.current_epoch) + trainer.global_rank)
 
 
 class VaryUnrolls(lightning.Callback):
@@ -105,7 +105,8 @@ class KeepBest(lightning.Callback):
         accuracy = float(trainer.callback_metrics["validation_accuracy"])
         if accuracy > self.best:
             self.best = accuracy
-            self.run.write_tensors(self.FILE, self.weights())
+            if trainer.is_global_zero:
+                self.run.write_tensors(self.FILE, self.weights())
 
 
 class StayStopped(lightning.Callback):
@@ -159,12 +160,9 @@ class EpochTable(lightning.Callback):
         """Add the epoch's row; validation has run already."""
         row = self._row(trainer)
         self.rows.append(row)
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        self.run.write_text("metrics.csv", text.getvalue())
-        self.say(_line(row, trainer.max_epochs or 0))
+        if trainer.is_global_zero:
+            self._write()
+            self.say(_line(row, trainer.max_epochs or 0))
         if not np.isfinite(row["train_loss"]):
             raise RunError(
                 f"the loss became {row['train_loss']} in epoch {row['epoch']}; try a smaller "
@@ -172,6 +170,13 @@ class EpochTable(lightning.Callback):
                 "fast)"
             )
         self.watch(row)
+
+    def _write(self) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        self.run.write_text("metrics.csv", text.getvalue())
 
     def _row(self, trainer: lightning.Trainer) -> Row:
         row: Row = dict.fromkeys(COLUMNS, "")

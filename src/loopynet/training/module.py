@@ -18,6 +18,7 @@ from loopynet.network.loss import IGNORED, loss_over_time
 from loopynet.parts.optimizers import schedules
 from loopynet.spec import TrainingSpec
 from loopynet.training.speed import build_optimizer
+from loopynet.training.workers import share_of_mean
 
 
 class LoopyModule(lightning.LightningModule):
@@ -71,7 +72,7 @@ class LoopyModule(lightning.LightningModule):
         with torch.set_grad_enabled(not self.evolves):
             loss = self._step(batch, "fit", "train", self.options.label_smoothing)
         self.loss = loss.detach()
-        return loss
+        return loss * share_of_mean(len(batch[0]), self.trainer.world_size, loss.device)
 
     def backward(self, loss: Tensor, *_: Any, **__: Any) -> None:
         """Compute the gradients, unless the optimizer needs none."""
@@ -95,7 +96,10 @@ class LoopyModule(lightning.LightningModule):
             return loss  # left out of the weights, and of the epoch's means
         accuracy = cast(MulticlassAccuracy, self.accuracies[part])
         accuracy(logits if logits.dim() == labels.dim() + 1 else logits[-1], labels)
-        options: dict[str, Any] = {"on_epoch": True, "on_step": False, "batch_size": len(x)}
+        options: dict[str, Any] = {
+            "on_epoch": True, "on_step": False, "batch_size": len(x),
+            "sync_dist": self.trainer.world_size > 1,
+        }  # fmt: skip
         self.log(f"{prefix}_loss", loss.detach(), **options)
         self.log(f"{prefix}_accuracy", accuracy, prog_bar=True, **options)
         return loss

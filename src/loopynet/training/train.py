@@ -39,6 +39,15 @@ from loopynet.training.need import fitted
 from loopynet.training.progress import ProgressBar
 from loopynet.training.speed import Speed, decide, plain, prepare
 from loopynet.training.trainer import build_trainer, quiet, restored_interrupts
+from loopynet.training.workers import (
+    ALONE,
+    Workers,
+    check_shares,
+    leave_group,
+    rank,
+    shared_folder,
+    synchronize_norms,
+)
 
 PARTS = ("train", "validation", "test")
 SCORED = 10_000
@@ -56,6 +65,7 @@ class TrainingResult:
         seconds: time spent on its finished epochs, before and after a resume.
         interrupted: whether the user stopped it.
         stopped_early: whether training.early_stopping did.
+        leads: whether this is process 0, which alone has scores.
     """
 
     run: RunFolder
@@ -64,6 +74,7 @@ class TrainingResult:
     seconds: float
     interrupted: bool
     stopped_early: bool
+    leads: bool = True
 
 
 def train(
@@ -74,6 +85,7 @@ def train(
     watch: Callable[[Row], None] = lambda _: None,
     score: Sequence[str] = PARTS,
     progress: Console | None = None,
+    workers: Workers = ALONE,
 ) -> TrainingResult:
     """Train a network from the start, into a new run folder.
 
@@ -84,6 +96,8 @@ def train(
         watch: called with each epoch's row of metrics.csv; what it raises ends the run.
         score: which images the finished network is scored on: "train", "validation", "test".
         progress: the console to draw a live progress bar on; none if None.
+        workers: on how many devices and machines. Every process calls this; process 0 alone writes
+            and scores.
 
     Raises:
         SpecError, DataError: nothing has been written.
@@ -92,19 +106,25 @@ def train(
     check_device(spec.training)
     wanted = spec.training.device
     spec = fitted(spec, best_device() if wanted == "auto" else torch.device(wanted))
-    net, data = _prepare(spec, fresh=True)
-    run = RunFolder.create(name, spec)
-    run.write_spec(spec)
+    net, data = _prepare(spec, fresh=True, workers=workers)
+    run = shared_folder(name, spec, workers)
+    if rank() == 0:
+        run.write_spec(spec)
     table = EpochTable(run, say, watch)
-    return _fit(net, data, run, table, score=score, progress=progress)
+    return _fit(net, data, run, table, score=score, progress=progress, workers=workers)
 
 
 def resume(
-    run: RunFolder, *, say: Callable[[str], None] = lambda _: None, progress: Console | None = None
+    run: RunFolder,
+    *,
+    say: Callable[[str], None] = lambda _: None,
+    progress: Console | None = None,
+    workers: Workers = ALONE,
 ) -> TrainingResult:
     """Continue a run from the end of its last finished epoch, as if it had never stopped.
 
-    A run without a finished epoch starts again, which comes to the same.
+    A run without a finished epoch starts again, which comes to the same. It may be continued by
+    another number of workers: each batch is the same, and the result differs in rounding.
 
     Raises:
         RunError: the run is finished, or its checkpoint is damaged.
@@ -113,12 +133,12 @@ def resume(
     if finished.is_file() and not run.results()["interrupted"]:
         raise RunError(f"{run.path}: the run is finished; there is nothing to continue")
     checkpoint = newest_checkpoint(run)
-    net, data = _prepare(run.spec(), fresh=checkpoint is None)
+    net, data = _prepare(run.spec(), fresh=checkpoint is None, workers=workers)
     table = EpochTable(run, say, lambda _: None)
-    return _fit(net, data, run, table, progress=progress, checkpoint=checkpoint)
+    return _fit(net, data, run, table, progress=progress, checkpoint=checkpoint, workers=workers)
 
 
-def _prepare(spec: NetworkSpec, *, fresh: bool) -> tuple[LoopyNet, ImageData]:
+def _prepare(spec: NetworkSpec, *, fresh: bool, workers: Workers) -> tuple[LoopyNet, ImageData]:
     """Return the network, with the weights it starts from if it is fresh, and its data."""
     check_device(spec.training)
     torch.manual_seed(spec.training.seed)
@@ -133,6 +153,9 @@ def _prepare(spec: NetworkSpec, *, fresh: bool) -> tuple[LoopyNet, ImageData]:
     if not len(data.validation):
         check_without_validation(spec.training)
     check_smallest_batch(net.graph, spec.training, len(data.train))
+    check_shares(spec, len(data.train), workers)
+    if spec.training.sync_norm and workers.count > 1:
+        synchronize_norms(net)
     return net, data
 
 
@@ -146,21 +169,26 @@ def _fit(
     score: Sequence[str] = PARTS,
     progress: Console | None,
     checkpoint: Path | None = None,
+    workers: Workers = ALONE,
 ) -> TrainingResult:
-    options = net.spec.training
-    run.write_tensors("preprocessing.safetensors", data.preprocessing.to_tensors())
-    run.write_json("data.json", {"class_names": data.class_names, "provenance": data.provenance})
+    options, leads = net.spec.training, rank() == 0
+    if leads:
+        _write_data(run, data)
     with quiet():
-        trainer = _trainer(net, data, run, table, progress=progress)
+        trainer = _trainer(net, data, run, table, progress=progress, workers=workers)
         device = trainer.strategy.root_device
         speed = decide(net.spec, net.graph, device, len(data.train))
         environment = describe_environment(options.seed, str(device))
-        if checkpoint is not None:
+        if checkpoint is not None and leads:
             _warn_of_differences(run, environment)
-        run.write_json("environment.json", environment | {"speed": plain(speed)})
+        if leads:
+            run.write_json("environment.json", environment | {"speed": plain(speed)})
         prepare(net, speed)
         memory = PeakMemory(device)
         interrupted = _run_trainer(trainer, net, data, checkpoint, speed)
+    leave_group()
+    if not leads:
+        return TrainingResult(run, None, None, 0.0, interrupted, stopped_early=False, leads=False)
     peak_bytes = memory.used()
     seconds = sum(float(row["seconds"]) for row in table.rows)
     keep_best = options.keep == "best" and not interrupted and len(data.validation)
@@ -231,6 +259,7 @@ def _run_trainer(
         seed=options.seed,
         augment=build_augmentation(options.augmentation),
         protocol=options.protocol,
+        share=(trainer.global_rank, trainer.world_size),
     )
     check = evaluation_batches(data.validation, data.preprocessing, options.protocol)
     try:
@@ -246,8 +275,19 @@ def _run_trainer(
     return False
 
 
+def _write_data(run: RunFolder, data: ImageData) -> None:
+    run.write_tensors("preprocessing.safetensors", data.preprocessing.to_tensors())
+    run.write_json("data.json", {"class_names": data.class_names, "provenance": data.provenance})
+
+
 def _trainer(
-    net: LoopyNet, data: ImageData, run: RunFolder, table: EpochTable, *, progress: Console | None
+    net: LoopyNet,
+    data: ImageData,
+    run: RunFolder,
+    table: EpochTable,
+    *,
+    progress: Console | None,
+    workers: Workers,
 ) -> lightning.Trainer:
     options = net.spec.training
     folder = run.path / "checkpoints"
@@ -267,12 +307,13 @@ def _trainer(
     callbacks.append(
         ModelCheckpoint(folder, "last", enable_version_counter=False, save_on_train_epoch_end=True)
     )
-    if progress is not None:
+    if progress is not None and rank() == 0:
         callbacks.append(ProgressBar(progress))
     return build_trainer(
         net,
         options.seed,
         callbacks,
+        workers,
         deterministic="warn",
         default_root_dir=run.path,
         plugins=[CheckpointFiles()],

@@ -15,12 +15,17 @@ from loopynet.network import LoopyNet
 from loopynet.training.callbacks import SeedEpochs, VaryUnrolls
 from loopynet.training.divergence import StopDivergence
 from loopynet.training.frozen import KeepFrozen
+from loopynet.training.workers import ALONE, Workers
 
 PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 
 
 def build_trainer(
-    net: LoopyNet, seed: int, callbacks: Sequence[lightning.Callback] = (), **options: Any
+    net: LoopyNet,
+    seed: int,
+    callbacks: Sequence[lightning.Callback] = (),
+    workers: Workers = ALONE,
+    **options: Any,
 ) -> lightning.Trainer:
     """Return a trainer that does what a network's training section says, and prints nothing.
 
@@ -28,6 +33,7 @@ def build_trainer(
         net: the network.
         seed: of dropout, augmentation and numbers of unrolls.
         callbacks: after those that the training section asks for.
+        workers: where it runs.
         options: of lightning.Trainer, on top.
     """
     training = net.spec.training
@@ -39,7 +45,7 @@ def build_trainer(
         ours.append(VaryUnrolls(net.spec, seed))
     return lightning.Trainer(
         accelerator="gpu" if training.device == "cuda" else training.device,
-        devices=1,
+        **workers.trainer_options(),
         precision=PRECISIONS[training.precision],  # type: ignore[arg-type]
         max_epochs=training.epochs,
         callbacks=[*ours, *callbacks],
