@@ -4,6 +4,7 @@ make results
 """
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +96,13 @@ def kills() -> str:
     signals = " and ".join(f"{n} {name}" for name, n in data["by_signal"].items())
     same = data["runs"] - data["runs_that_differ"]
     runs = "1 run" if data["runs"] == 1 else f"{data['runs']} runs"
-    return (
-        f"**Killed {data['kills']} times** ({signals}), half of the times at once after a file was\n"
-        f"written and otherwise at random moments, in {runs} of {data['epochs']} epochs on digits:\n"
-        f"{same} of {data['runs']} ended with the bits of a run that was left alone, and no file was "
-        "damaged."
+    said = (
+        f"**Killed {data['kills']} times** ({signals}), half of the times at once after a file was "
+        f"written and otherwise at random moments, in {runs} of {data['epochs']} epochs on digits: "
+        f"{same} of {data['runs']} ended with the bits of a run that was left alone, and no file "
+        "was damaged."
     )
+    return textwrap.fill(said, 99)
 
 
 def checks() -> str:

@@ -23,7 +23,7 @@ ROUNDS = 3
 
 
 def measure(name: str, size: int) -> dict[str, int]:
-    """Train a few steps of random images in this process; returns what was said and what it took."""
+    """Train a few steps of random images here; returns what was said and what it took."""
     from loopynet import LoopyNet, load_spec
     from loopynet.training.memory import PeakMemory
     from loopynet.training.need import process_bytes

@@ -13,10 +13,9 @@ from pydantic_core import ErrorDetails
 
 from loopynet.errors import SpecError, did_you_mean
 from loopynet.spec.network import NetworkSpec
-from loopynet.spec.source import Place, Source, parse_source, read_source
+from loopynet.spec.source import DEEPEST, Place, Source, parse_source, read_source
 
 MESSAGES_SHOWN = 8
-DEEPEST = 20
 
 _INDEX = re.compile("[0-9]{1,6}")
 
