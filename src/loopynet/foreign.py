@@ -5,6 +5,7 @@ SECURITY.md says what is promised of each reader.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -204,8 +205,10 @@ def write_whole(path: Path, content: bytes | str) -> None:
     try:
         write_new(partial, content.encode() if isinstance(content, str) else content)
         partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        error.filename, error.filename2 = str(path), None  # the file that the user knows
         raise
     _keep_entry(path.parent)
 
