@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from loopynet.cli.evaluating import print_evaluation
 from loopynet.cli.reports import report_must_not_fail
 from loopynet.cli.specs import checked
-from loopynet.cli.terminal import terminal
+from loopynet.cli.terminal import terminal, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,7 +101,7 @@ def run_draw(options: argparse.Namespace) -> int:
     from loopynet.draw import draw
 
     draw(graph, Path(options.output), unrolled=options.unrolled)
-    print(f"wrote {options.output}", file=sys.stderr)
+    print(visible(f"wrote {options.output}"), file=sys.stderr)
     return 0
 
 
@@ -179,7 +179,7 @@ def _write(document: str, file: str | None) -> None:
             stream.write(document)
     except FileExistsError:
         raise SpecError(f"{output}: exists already; choose another --output") from None
-    print(f"wrote {output}", file=sys.stderr)
+    print(visible(f"wrote {output}"), file=sys.stderr)
 
 
 def _report_training(console: Console, result: TrainingResult) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loopynet.cli.arguments import add_split, add_unrolls
-from loopynet.cli.terminal import terminal
+from loopynet.cli.terminal import terminal, visible
 from loopynet.errors import LoopyNetError
 from loopynet.foreign import write_whole
 
@@ -171,7 +171,9 @@ def _keep(folder: Path, found: EarlyExit, page: str) -> None:
     write_whole(folder / "early-exit.md", page)
     (folder / "early-exit.png").unlink(missing_ok=True)  # it may be a link
     early_exit_figure(found).savefig(folder / "early-exit.png")
-    print(f"wrote {folder}: early-exit.json, early-exit.md, early-exit.png", file=sys.stderr)
+    print(
+        visible(f"wrote {folder}: early-exit.json, early-exit.md, early-exit.png"), file=sys.stderr
+    )
 
 
 def print_evaluation(console: Console, name: str, result: Evaluation, *, each: bool) -> None:

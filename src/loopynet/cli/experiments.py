@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from loopynet.cli.arguments import add_changes, positive
 from loopynet.cli.reports import report_must_not_fail
 from loopynet.cli.specs import checked
-from loopynet.cli.terminal import terminal
+from loopynet.cli.terminal import terminal, visible
 from loopynet.errors import RunError, SpecError, did_you_mean
 from loopynet.foreign import write_whole
 
@@ -152,7 +152,7 @@ def run_report(options: argparse.Namespace) -> int:
     run = RunFolder.open(options.run)
     if run.outputs != run.path:
         raise RunError(f'"{options.run}" is a trained zoo entry of the package; train it to report')
-    print(f"wrote {report_run(run)}", file=sys.stderr)
+    print(visible(f"wrote {report_run(run)}"), file=sys.stderr)
     return 0
 
 
@@ -246,7 +246,7 @@ def _leave(out: str, summary: Summary, folders: Sequence[CellFolder], page: str)
         from loopynet.report import report_comparison
 
         files.append(report_comparison(summary, folders, folder))
-    print(f"wrote {', '.join(map(str, files))}", file=sys.stderr)
+    print(visible(f"wrote {', '.join(map(str, files))}"), file=sys.stderr)
     failed = [f"{f.cell.label}, seed {f.cell.seed}" for f in folders if f.state == "failed"]
     if failed:
         raise RunError(f"{len(failed)} of {len(folders)} runs failed: {'; '.join(failed)}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loopynet.cli.arguments import add_split
-from loopynet.cli.terminal import terminal
+from loopynet.cli.terminal import terminal, visible
 from loopynet.errors import DataError, LoopyNetError
 from loopynet.foreign import write_whole
 
@@ -70,7 +70,7 @@ def run_explain(options: argparse.Namespace) -> int:
     page = explanation(run.path.resolve().name, command, options.method, shown, sections)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "explain.html", page)
-    print(f"wrote {folder / 'explain.html'} and the pictures beside it", file=sys.stderr)
+    print(visible(f"wrote {folder / 'explain.html'} and the pictures beside it"), file=sys.stderr)
     return 0
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from loopynet.cli.terminal import visible
 from loopynet.foreign import write_whole
 
 
@@ -38,5 +39,5 @@ def run_export(options: argparse.Namespace) -> int:
         code = to_fx(net, options.unrolls, readout).code.strip()
         weights = f"# {net.graph.name}, unrolled. The weights are those of {options.run}.\n"
         write_whole(path, f"{weights}{code}\n")
-    print(f"wrote {options.out}{said}", file=sys.stderr)
+    print(visible(f"wrote {options.out}{said}"), file=sys.stderr)
     return 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loopynet.cli.arguments import add_split, add_unrolls, positive
-from loopynet.cli.terminal import terminal
+from loopynet.cli.terminal import terminal, visible
 from loopynet.foreign import write_whole
 
 if TYPE_CHECKING:
@@ -103,7 +103,9 @@ def _leave(
         (folder / f"{name}.png").unlink(missing_ok=True)  # it may be a link
         figure.savefig(folder / f"{name}.png")
     console.print(Markdown(page) if console.is_terminal else page)
-    print(f"wrote {folder}: measurements.json, measurements.md and figures", file=sys.stderr)
+    print(
+        visible(f"wrote {folder}: measurements.json, measurements.md and figures"), file=sys.stderr
+    )
     return 0
 
 

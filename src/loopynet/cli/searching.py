@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loopynet.cli.arguments import positive
 from loopynet.cli.specs import checked
-from loopynet.cli.terminal import terminal
+from loopynet.cli.terminal import terminal, visible
 from loopynet.foreign import write_whole
 
 
@@ -43,5 +43,5 @@ def run_search(options: argparse.Namespace) -> int:
     write_whole(folder / "table.md", page)
     console.print(Markdown(page) if console.is_terminal else page)
     best = [folder / "best.yaml"] if (folder / "best.yaml").is_file() else []
-    print(f"wrote {', '.join(map(str, [folder / 'table.md', *best]))}", file=sys.stderr)
+    print(visible(f"wrote {', '.join(map(str, [folder / 'table.md', *best]))}"), file=sys.stderr)
     return 0
