@@ -41,7 +41,7 @@ ALLOWED = {
     ("bench/measures.py", "subprocess"): "this Python, to measure imports, a list of words",
     ("bench/turns.py", "subprocess"): "this Python with a worker of ours, a list of words",
     ("training/allocator.py", "ctypes"): "a setting of the C library's memory allocator",
-    ("training/checks.py", "torch.load"): "a checkpoint, with weights_only=True",
+    ("training/checkpointing.py", "torch.load"): "a checkpoint, with weights_only=True",
     ("data/decode.py", "Image.open"): "the one place that opens images, of listed formats",
     ("page/document.py", "Environment"): "jinja2 with autoescape and a template of ours",
 }

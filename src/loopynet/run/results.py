@@ -59,7 +59,9 @@ class _Results(_Data):
     @model_validator(mode="after")
     def _finished_with_figures(self) -> _Results:
         if not self.interrupted and self.test is None:
-            raise PydanticCustomError("test", "has no figures of test images, as runs of a search have none")
+            raise PydanticCustomError(
+                "test", "has no figures of test images, as runs of a search have none"
+            )
         parts = [part for part in (self.validation, self.test) if part is not None]
         if len({len(part.accuracies) for part in parts}) > 1:
             raise PydanticCustomError("unrolls", "has parts of different numbers of unrolls")
