@@ -77,6 +77,16 @@ def add_reproduce_arguments(parser: argparse.ArgumentParser) -> None:
     _cells(parser, None)
 
 
+def _share(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1024:
+        raise argparse.ArgumentTypeError(f'"{text}" is no number of GPUs')
+    return number
+
+
 def _cells(parser: argparse.ArgumentParser, folder: str | None) -> None:
     parser.add_argument(
         "--out",
@@ -88,6 +98,16 @@ def _cells(parser: argparse.ArgumentParser, folder: str | None) -> None:
     parser.add_argument(
         "--jobs", type=positive, default=1, metavar="N", help="runs at the same time; default 1"
     )
+    parser.add_argument(
+        "--on",
+        metavar="WHERE",
+        help="run them on a cluster: ray (started here), ray://HOST:PORT, slurm, or local (as with "
+        "slurm, by processes of this machine)",
+    )
+    parser.add_argument(
+        "--gpus-per-cell", type=_share, default=0.0, metavar="N",
+        help="GPUs for each run on a cluster; with ray 0.25 will do; default 0",
+    )  # fmt: skip
     parser.add_argument(
         "--note",
         action="append",
@@ -184,7 +204,7 @@ def _varied(options: argparse.Namespace) -> dict[str, list[str]]:
 
 def _run(cells: Sequence[Cell], options: argparse.Namespace) -> list[CellFolder]:
     """Return the cells with their folders, after those that were missing have run."""
-    from loopynet.compare import find_cells, run_cells
+    from loopynet.compare import find_cells, run_cells, run_on
     from loopynet.graph import build_graph
 
     for cell in cells:
@@ -194,7 +214,10 @@ def _run(cells: Sequence[Cell], options: argparse.Namespace) -> list[CellFolder]
     console = terminal()
     console.print(f"{len(folders)} runs in {options.out}, {done} of them finished already")
     if not options.no_run:
-        run_cells(folders, console, options.jobs)
+        if options.on:
+            run_on(options.on, folders, console, options.gpus_per_cell)
+        else:
+            run_cells(folders, console, options.jobs)
     return folders
 
 

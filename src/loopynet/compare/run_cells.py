@@ -18,7 +18,7 @@ from typing import IO
 
 from rich.console import Console
 
-from loopynet.compare.cells import FAILURE, CellFolder
+from loopynet.compare.cells import FAILURE, CellFolder, is_finished
 from loopynet.compare.progress import CellLines
 from loopynet.foreign import refuse_links
 from loopynet.run import RunFolder
@@ -85,14 +85,23 @@ def _start_some(
 
 
 def _start(folder: CellFolder, lock: IO[bytes], jobs: int) -> _Running:
+    prepare_cell(folder)
+    return _Running(folder, _process(folder.run, lock, jobs), lock)
+
+
+def prepare_cell(folder: CellFolder) -> None:
+    """Put into a cell's folder what its process begins with."""
     run = folder.run
     (run.path / FAILURE).unlink(missing_ok=True)
-    (run.path / "checkpoints").mkdir(exist_ok=True)
+    (run.path / "checkpoints").mkdir(parents=True, exist_ok=True)
     if not (run.path / "config.yaml").is_file():
         run.write_spec(folder.cell.spec)
+
+
+def _process(run: RunFolder, lock: IO[bytes], jobs: int) -> subprocess.Popen[bytes]:
     threads = str(max(1, (os.cpu_count() or 1) // jobs))
     with (run.path / LOG).open("ab") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "loopynet", "resume", str(run.path)],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -102,15 +111,32 @@ def _start(folder: CellFolder, lock: IO[bytes], jobs: int) -> _Running:
             # its own process ends.
             pass_fds=(lock.fileno(),),
         )
-    return _Running(folder, process, lock)
+
+
+def run_here(path: str) -> None:
+    """Run the cell in a prepared folder, in a process of its own; leave its reason if it fails.
+
+    It is what a worker of a cluster does. A cell that another process has is left to that.
+    """
+    run = RunFolder(Path(path))
+    lock = _lock(run.path)
+    if lock is None:
+        return
+    with lock:
+        process = _process(run, lock, jobs=os.cpu_count() or 1)
+        process.wait()
+        _note_failure(run, process.returncode)
 
 
 def _end(job: _Running) -> None:
     """Note why a cell failed, if it did, and let go of its folder."""
-    if job.folder.state != "finished":
-        reason = _reason(job.folder.run, job.process.returncode)
-        job.folder.run.write_text(FAILURE, reason + "\n")
+    _note_failure(job.folder.run, job.process.returncode)
     job.lock.close()
+
+
+def _note_failure(run: RunFolder, status: int) -> None:
+    if not is_finished(run):
+        run.write_text(FAILURE, _reason(run, status) + "\n")
 
 
 def _reason(run: RunFolder, status: int) -> str:
