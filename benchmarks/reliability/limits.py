@@ -99,7 +99,7 @@ CASES: dict[str, Case] = {
     "an old file of 100,000 levels": Case(_IMPORT, "[" * 100_000),
     "an old file of 300,000 signs": Case(_IMPORT, "{'a': " + "-" * 300_000 + "1}"),
     "an old file of a power": Case(_IMPORT, "{'a': 9**9**9**9}"),
-    "10^9 filters, a control of as many parameters": Case(
+    "10^6 filters, a control of as many parameters": Case(
         ("control", "FILE", "--same-parameters"), _LOOPY.replace("filters: 4", "filters: 1000000")
         + "unroll: {steps: 3}\n", refused=False,
     ),
