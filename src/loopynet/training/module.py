@@ -58,6 +58,11 @@ class LoopyModule(lightning.LightningModule):
         return self.net.spec.training
 
     @property
+    def workers(self) -> int:
+        """Processes that train together; 1 without a trainer."""
+        return 1 if self._trainer is None else self._trainer.world_size
+
+    @property
     def evolves(self) -> bool:
         """Whether the optimizer works without gradients."""
         return self.options.optimizer.name == "evolution"
@@ -72,7 +77,7 @@ class LoopyModule(lightning.LightningModule):
         with torch.set_grad_enabled(not self.evolves):
             loss = self._step(batch, "fit", "train", self.options.label_smoothing)
         self.loss = loss.detach()
-        return loss * share_of_mean(len(batch[0]), self.trainer.world_size, loss.device)
+        return loss * share_of_mean(len(batch[0]), self.workers, loss.device)
 
     def backward(self, loss: Tensor, *_: Any, **__: Any) -> None:
         """Compute the gradients, unless the optimizer needs none."""
@@ -98,7 +103,7 @@ class LoopyModule(lightning.LightningModule):
         accuracy(logits if logits.dim() == labels.dim() + 1 else logits[-1], labels)
         options: dict[str, Any] = {
             "on_epoch": True, "on_step": False, "batch_size": len(x),
-            "sync_dist": self.trainer.world_size > 1,
+            "sync_dist": self.workers > 1,
         }  # fmt: skip
         self.log(f"{prefix}_loss", loss.detach(), **options)
         self.log(f"{prefix}_accuracy", accuracy, prog_bar=True, **options)

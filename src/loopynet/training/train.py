@@ -16,7 +16,7 @@ from rich.console import Console
 
 from loopynet.data import Batches, ImageData, build_augmentation, load_data
 from loopynet.errors import LoopyNetWarning, RunError
-from loopynet.graph import check_memory
+from loopynet.graph import build_graph, check_memory
 from loopynet.network import LoopyNet
 from loopynet.network.weights import load_weights
 from loopynet.run import Evaluation, RunFolder, best_device, evaluate, evaluation_batches
@@ -104,6 +104,8 @@ def train(
         RunError: the folder exists, or training failed; the last checkpoint stays.
     """
     check_device(spec.training)
+    if spec.training.too_large == "refuse":
+        check_memory(build_graph(spec), spec.training.batch_size)  # before any weight is thought of
     wanted = spec.training.device
     spec = fitted(spec, best_device() if wanted == "auto" else torch.device(wanted))
     net, data = _prepare(spec, fresh=True, workers=workers)
