@@ -53,6 +53,12 @@ _WRAPPING_RANK = 3
 _NARROWEST = 6
 """The width that any column may be broken to where nothing else helps."""
 
+
+def _delay(row: EdgeRow) -> str:
+    """Return the unrolls that an edge takes, or after which section it is read."""
+    return f"after section {row.after}" if row.after else f"{row.delay}" if row.delay else ""
+
+
 _LAYER_COLUMNS: tuple[_Column[LayerRow], ...] = (
     _Column("layer", lambda r: r.name),
     _Column("on", lambda r: r.on_edge or "", rank=4),
@@ -76,7 +82,7 @@ _EDGE_COLUMNS: tuple[_Column[EdgeRow], ...] = (
     _Column("to", lambda r: r.target),
     _Column("merge", lambda r: r.merge),
     _Column("fit", lambda r: r.fit, rank=2),
-    _Column("delay", lambda r: f"{r.delay}" if r.delay else "", right=True),
+    _Column("delay", _delay, right=True),
     _Column("initial", lambda r: r.initial, rank=1),
     _Column("signal", lambda r: show(r.signal_shape), rank=5),
     _Column("params", lambda r: f"{r.parameters:,}", rank=3, right=True),

@@ -36,7 +36,7 @@ class LayerRow:
         parameters: learned numbers, over all copies of an untied layer.
         statistics: running means and variances, over all copies.
         multiply_adds: of one run on one sample.
-        delay: unrolls that the main stack's edge into it takes.
+        delay: unrolls that the main stack's edge into it takes; 0 if it reads an ended section.
     """
 
     name: str
@@ -75,6 +75,7 @@ class EdgeRow:
         signal_shape: of the signal as it is merged.
         parameters: learned numbers of the merge and the projection, over all copies.
         total_multiply_adds: of the merge and the projection, for one sample and all unrolls.
+        after: the number of the section whose end it takes, and no delay; 0 for all others.
     """
 
     name: str
@@ -89,6 +90,7 @@ class EdgeRow:
     signal_shape: Shape
     parameters: int
     total_multiply_adds: int
+    after: int = 0
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def _layer_row(graph: Graph, node: LayerNode) -> LayerRow:
         parameters=layer_parameters(graph, node),
         statistics=layer_statistics(graph, node),
         multiply_adds=node.spec.multiply_adds(node.input_shape),
-        delay=node.delay,
+        delay=0 if node.after else node.delay,
     )
 
 
@@ -194,7 +196,8 @@ def _edge_row(graph: Graph, edge: Edge) -> EdgeRow:
         target=edge.target,
         merge=edge.merge,
         fit=fit_words(edge),
-        delay=edge.delay,
+        delay=0 if edge.after else edge.delay,
+        after=edge.after,
         initial=start_words(edge),
         signal_shape=edge.signal_shape,
         parameters=edge_parameters(graph, edge),

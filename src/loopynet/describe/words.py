@@ -40,7 +40,9 @@ def layer_words(node: LayerNode, detail: Detail = Detail.ALL) -> str:
         words += _unusual(spec) + _activation(spec)
     if detail >= Detail.ALL and norm:
         words = [norm, *words[1:]] if isinstance(spec, Norm) else [*words, norm]
-    if detail >= Detail.OPTIONS and node.delay:
+    if detail >= Detail.OPTIONS and node.after:
+        words.append(f"after section {node.after}")
+    elif detail >= Detail.OPTIONS and node.delay:
         words.append(f"delay {node.delay}")
     if detail >= Detail.OPTIONS and node.weights_of:
         words.append(f"weights of {node.weights_of}")
@@ -81,7 +83,12 @@ def damping_words(edge: Edge) -> str:
 
 
 def delay_words(edge: Edge) -> str:
-    """Return an edge's delay if its kind does not say it: of a loop above 1, of a skip above 0."""
+    """Return an edge's delay if its kind does not say it: of a loop above 1, of a skip above 0.
+
+    Or after which section it is read, at whatever unroll.
+    """
+    if edge.after:
+        return f"after section {edge.after}"
     usual = 1 if edge.kind == "loop" else 0
     return f"delay {edge.delay}" if edge.delay > usual else ""
 
@@ -93,8 +100,8 @@ def fit_words(edge: Edge) -> str:
 
 
 def start_words(edge: Edge) -> str:
-    """Return what a merge sees before the first signal; nothing for a skip without a delay."""
-    return edge.initial if edge.delay else ""
+    """Return what a merge sees before the first signal; nothing if there is no such time."""
+    return edge.initial if edge.delay and not edge.after else ""
 
 
 def route_words(edge: Edge) -> str:
@@ -132,12 +139,18 @@ def _type_and_size(spec: LayerSpec) -> list[str]:
     """Return the type with what gives the output's shape: conv2d 3x3, then 64 filters."""
     options = dict(spec)
     head = [spec.type]
-    head += [form.format(_value(k, options[k])) for k, form in _SIZES.items() if k in options]
+    head += [form.format(_size(spec, k)) for k, form in _SIZES.items() if k in options]
     counts = [_count(form, options[k]) for k, form in _COUNTS.items() if k in options]
     if len(head) == 1:
         head += counts[:1]
         del counts[:1]
     return [" ".join(head), *counts]
+
+
+def _size(spec: LayerSpec, key: str) -> str:
+    """Return an option as a size: 3x3, but 5 where it is no height and width."""
+    value = getattr(spec, key)
+    return str(value) if type(spec).model_fields[key].annotation is int else _value(key, value)
 
 
 def _count(form: str, value: object) -> str:

@@ -49,6 +49,7 @@ def pass_function(net: LoopyNet, x: Tensor, t: int) -> tuple[Tensor, Callable[[T
 
 def check_undelayed(net: LoopyNet) -> None:
     """Raise LoopyNetError if an edge of the main stack or a skip takes unrolls of its own."""
+    check_one_section(net)
     delayed = [name for name, delay in net.graph.delays.items() if delay]
     delayed += [skip.name for skip in net.graph.skips if skip.delay]
     if delayed:
@@ -58,16 +59,21 @@ def check_undelayed(net: LoopyNet) -> None:
         )
 
 
+def check_one_section(net: LoopyNet) -> None:
+    """Raise LoopyNetError if there are several sections, of which each pass runs only one."""
+    if len(net.graph.sections) > 1:
+        raise LoopyNetError(
+            f'"{net.graph.name}" has sections that are unrolled one after another, so that its '
+            "passes are not alike and this is not measured; take a network with one section"
+        )
+
+
 def check_pass(net: LoopyNet, t: int) -> None:
     """Raise LoopyNetError if pass t + 1 is no function of the carry after t passes."""
     graph, name = net.graph, net.graph.name
     if not graph.loops:
         raise LoopyNetError(f'"{name}" has no loops, so that no pass depends on the one before')
-    if len(graph.sections) > 1:
-        raise LoopyNetError(
-            f'"{name}" has sections that are unrolled one after another, so that its passes are '
-            "not alike and this is not measured; take a network with one section"
-        )
+    check_one_section(net)
     least = _first_complete(graph)
     if t < least:
         raise LoopyNetError(

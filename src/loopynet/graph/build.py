@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Literal
 
 from loopynet.errors import SpecError
@@ -16,7 +17,13 @@ from loopynet.parts.merges import merges
 from loopynet.parts.norms import NormSpec
 from loopynet.parts.shape import Shape, ShapeError, show
 from loopynet.spec.network import NetworkSpec
-from loopynet.spec.schedule import chain_delays, loopy_section, section_windows, skip_delay
+from loopynet.spec.schedule import (
+    chain_delays,
+    ended_section,
+    loopy_section,
+    section_windows,
+    skip_delay,
+)
 from loopynet.spec.wiring import Loop, Skip
 
 Sections = dict[str, Section]
@@ -47,6 +54,8 @@ def build_graph(spec: NetworkSpec) -> Graph:
     )
     delays = chain_delays(spec) if loopy else {}
     layers = {n: _layer(spec, n, shapes, sections[n], delay=delays.get(n, 0)) for n in spec.main}
+    for below, name in pairwise(body):
+        layers[name] = replace(layers[name], after=ended_section(spec, below, name))
     for edge in skips + loops:
         for name in edge.through:
             layers[name] = _layer(spec, name, shapes, edge.section, on_edge=edge.name)
@@ -169,6 +178,7 @@ def _edge(
         section="head" if leaves else sections[edge.from_],
         damping=edge.damping if isinstance(edge, Loop) else 1.0,
         pad=edge.fit == "pad" and not fits,
+        after=ended_section(spec, edge.from_, edge.to) if sections[edge.from_] == "body" else 0,
     )
 
 

@@ -36,6 +36,7 @@ class LayerNode:
         on_edge: the loop or skip whose signal passes through it; None in the main stack.
         delay: unrolls that the main stack's edge into it takes; 0 outside the loopy section.
         weights_of: the layer whose weights it uses; None if it has its own.
+        after: of the first layer of a later section, the number of the one that ends below it.
     """
 
     name: str
@@ -48,6 +49,7 @@ class LayerNode:
     on_edge: str | None = None
     delay: int = 0
     weights_of: str | None = None
+    after: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Edge:
         section: where the signal is computed.
         damping: share of the new signal in what is carried; the rest is the signal before.
         pad: whether positions are left out of the signal and channels of zeros added.
+        after: the number of the section that it leaves, if that ends before the target runs.
     """
 
     name: str
@@ -91,6 +94,7 @@ class Edge:
     section: Section
     damping: float = 1.0
     pad: bool = False
+    after: int = 0
 
     @property
     def merge_part(self) -> MergePart:

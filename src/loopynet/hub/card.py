@@ -78,7 +78,10 @@ def _scored(net: LoopyNet, results: dict[str, Any]) -> list[EvalResult]:
 def _what(net: LoopyNet) -> str:
     summary = summarize(net.graph, batch_size=1)
     loops = len(net.graph.loops)
-    kind = f"{loops} feedback loop{'s' if loops != 1 else ''}, run {net.graph.steps} times"
+    passes = net.graph.sections if len(net.graph.sections) > 1 else (net.graph.steps,)
+    each = " in sections one after another" if len(passes) > 1 else ""
+    times = f"{', '.join(map(str, passes[:-1]))} and {passes[-1]}" if each else f"{passes[0]}"
+    kind = f"{loops} feedback loop{'s' if loops != 1 else ''}, run {times} times{each}"
     tied = "the same weights" if net.graph.tied else "weights of its own"
     how = f"{kind} with {tied} at each unroll" if loops else "no feedback loops"
     return (
@@ -91,12 +94,14 @@ def _what(net: LoopyNet) -> str:
 def _use(net: LoopyNet, repo_id: str, trained: bool) -> str:
     some = f"unrolls={net.graph.steps}, " if net.stop else ""
     last = "at convergence" if net.stop else "of the last unroll"
+    first = net.graph.first_readout
+    since = f" from {first} on" if first > 1 else ""
     lines = [
         "from loopynet import from_pretrained",
         "",
         f'net = from_pretrained("{repo_id}")  # a torch.nn.Module, in evaluation mode',
         f'logits = net(x, readout="last")  # {last}; x is a batch of inputs',
-        f'each = net(x, {some}readout="each")  # of every unroll',
+        f'each = net(x, {some}readout="each")  # of every unroll{since}',
     ]
     text = "## Use\n\n```python\n" + "\n".join(lines) + "\n```"
     if trained:

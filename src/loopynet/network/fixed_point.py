@@ -219,6 +219,11 @@ def _check(net: LoopyNet) -> None:
         raise LoopyNetError(f'"{name}" has no loops that could converge; give it more unroll.steps')
     if not net.graph.tied:
         raise LoopyNetError(f'"{name}" is untied: its unrolls differ, and nothing can converge')
+    if len(net.graph.sections) > 1:  # what a section gave once it has ended is in no later carry
+        raise LoopyNetError(
+            f'"{name}" has sections that are unrolled one after another, so that no pass can be '
+            "repeated until it converges; write unrolls=k, or stop=Confident() or Agreed()"
+        )
     if net.training:
         _check_training(net)
 

@@ -13,6 +13,7 @@ from loopynet.parts.layers import LayerSpec, layer_types
 from loopynet.parts.model import located_errors
 from loopynet.parts.norms import NormSpec
 from loopynet.parts.shape import Count
+from loopynet.parts.unrollings import unrollings
 from loopynet.spec.base import SpecModel
 from loopynet.spec.data import DataSpec
 from loopynet.spec.schedule import first_readout
@@ -134,6 +135,13 @@ class NetworkSpec(SpecModel):
         if name != "fixed" and isinstance(self.loss.steps, tuple):
             text = f"has a weight for each unroll, and training.unrolls: {name} varies their number"
             raise located_errors({("loss", "steps"): f"{text}; write last or all"})
+        least = unrollings.call(self.training.unrolls)(self.unroll.steps, 0.0, 0.0)
+        first = first_readout(self)
+        if least < first <= self.unroll.steps:  # else the graph refuses the number of steps
+            text = f"{name} begins with {least}, and there are no logits before unroll {first}"
+            option = next(iter(unrollings.options(name)), None)
+            remedy = f"{{type: {name}, {option}: {first}}}" if option else "fixed"
+            raise located_errors({("training", "unrolls"): f"{text}; write {remedy}"})
         return self
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -62,10 +62,16 @@ def section_windows(spec: NetworkSpec) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _cross(spec: NetworkSpec, source: str, target: str) -> bool:
-    """Say whether an edge leaves a section that ends before its target runs."""
+def ended_section(spec: NetworkSpec, source: str, target: str) -> int:
+    """Return the number, from 1, of the section of `source` if it ends before `target` runs.
+
+    0 if it does not. What `source` gave last stands then, and `target` reads it at every unroll.
+    """
     windows = section_windows(spec)
-    return bool(windows) and windows[source][1] < windows[target][0]
+    end = windows.get(source, (1, ENDLESS))[1]
+    if end >= windows.get(target, (ENDLESS,))[0]:
+        return 0
+    return [*accumulate(spec.unroll.sections)].index(end) + 1
 
 
 def chain_delays(spec: NetworkSpec) -> dict[str, int]:
@@ -76,7 +82,7 @@ def chain_delays(spec: NetworkSpec) -> dict[str, int]:
     """
     usual, body = usual_delay(spec), loopy_section(spec)
     return {
-        name: 1 if _cross(spec, below, name) else spec.unroll.delays.get(name, usual)
+        name: 1 if ended_section(spec, below, name) else spec.unroll.delays.get(name, usual)
         for below, name in pairwise(body)
     }
 
@@ -86,7 +92,7 @@ def skip_delay(spec: NetworkSpec, skip: Skip) -> int:
     section = loopy_section(spec)
     if skip.from_ not in section or skip.to not in section:
         return 0
-    if _cross(spec, skip.from_, skip.to):
+    if ended_section(spec, skip.from_, skip.to):
         return 1
     return usual_delay(spec) if skip.delay is None else skip.delay
 
