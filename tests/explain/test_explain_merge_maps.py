@@ -6,7 +6,7 @@ import torch
 
 from loopynet import LoopyNetError, load_spec
 from loopynet.explain import likeness, merges, overlay
-from reference.strategies import MERGES
+from reference.random_layers import MERGES
 from reference.values import assert_close, random_input, random_net
 
 SIZES = ("input.shape=[3, 6, 5]", "layers.conv_1.filters=4", "layers.conv_2.filters=5")

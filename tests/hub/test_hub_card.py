@@ -50,6 +50,12 @@ def test_the_spec_in_it_is_the_network(card: ModelCard) -> None:
     assert parse_spec(text) == LoopyNet.pretrained("mnist-loopy").spec
 
 
+def test_sections_are_not_said_to_run_as_often_as_the_whole_network() -> None:
+    text = model_card(LoopyNet.from_yaml("rcnn")).text
+    assert "4 feedback loops, run 4, 4, 4 and 4 times in sections one after another with" in text
+    assert 'readout="each")  # of every unroll from 13 on' in text
+
+
 def test_without_a_run_it_claims_nothing() -> None:
     card = model_card(LoopyNet.from_yaml("digits-loopy"))
     assert "model-index" not in str(card)

@@ -5,7 +5,7 @@ import torch
 
 from loopynet import LoopyNet, load_spec
 from reference.handwritten import Norm, cifar10_loopy
-from reference.strategies import MERGES
+from reference.random_layers import MERGES
 from reference.values import (
     assert_all_close,
     assert_close,

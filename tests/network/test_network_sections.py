@@ -2,16 +2,32 @@
 
 import copy
 import pickle
+from io import StringIO
 
 import pytest
 import torch
+from rich.console import Console
 
-from loopynet import Each, LoopyNet, LoopyNetWarning, build_graph, parse_spec, to_fx, to_yaml
+from loopynet import (
+    Agreed,
+    Confident,
+    Converged,
+    Each,
+    Implicit,
+    LoopyNet,
+    LoopyNetWarning,
+    build_graph,
+    parse_spec,
+    to_fx,
+    to_yaml,
+)
+from loopynet.describe import render
 from loopynet.draw.unrolled import unroll
 from loopynet.errors import LoopyNetError, SpecError
-from loopynet.explain.passes import check_pass
+from loopynet.explain.passes import check_pass, check_undelayed
 from loopynet.graph import costs
 from loopynet.modules.gradient import Recompute, Truncated
+from loopynet.network.segment import compile_once
 from reference.delays_by_hand import Parts
 from reference.handwritten import Norm
 from reference.strategies import tiny
@@ -217,5 +233,62 @@ def test_skips_from_one_section_to_another_have_no_delay():
 
 def test_passes_that_differ_are_no_function_of_the_carry():
     net: LoopyNet = random_net(tiny(TWO)).eval()
-    with pytest.raises(LoopyNetError, match="unrolled one after another"):
-        check_pass(net, 4)
+    for refuse in (lambda: check_pass(net, 4), lambda: check_undelayed(net)):
+        with pytest.raises(LoopyNetError, match="unrolled one after another"):
+            refuse()
+
+
+@pytest.mark.parametrize("gradient", [None, Implicit()])
+def test_a_call_cannot_run_them_to_convergence(gradient):
+    net = random_net(tiny(TWO, readout="last")).eval()
+    with pytest.raises(LoopyNetError, match=r"no pass can be repeated .* stop=Confident\(\)"):
+        net(random_input(net), stop=Converged(), gradient=gradient)
+
+
+def test_a_sample_that_stops_early_has_the_logits_of_its_unroll():
+    net = random_net(tiny(TWO)).eval()
+    x = torch.cat([random_input(net) * scale for scale in (0.3, 1, 3)])
+    each = net(x, unrolls=9)
+    sure = each[0].softmax(-1).amax(-1).median()  # half of the samples are content at once
+    for stop in (Confident(float(sure.detach())), Agreed(2)):
+        outcome = net.run(x, stop, unrolls=9)
+        wanted = each[outcome.unrolls - net.graph.first_readout, torch.arange(len(x))]
+        assert_close(outcome.logits, wanted, "early exit", 1e-12)
+        assert outcome.unrolls.min() == (4 if isinstance(stop, Confident) else 5)
+        assert isinstance(stop, Agreed) or outcome.unrolls.max() > 4
+
+
+@pytest.mark.parametrize("what", ["layers", "whole"])
+def test_compiled_parts_give_the_same_gradients(what, monkeypatch):
+    plain = random_net(tiny(TWO, norm={"type": "batch", "over_time": "per_step"}))
+    compiled, x = copy.deepcopy(plain).compile_layers(what), random_input(plain)
+    compile_ = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda f, **_: compile_(f, backend="eager"))
+    compile_once.cache_clear()
+    for net in (plain, compiled):
+        weigh(net(x)).backward()
+    compile_once.cache_clear()
+    torch.compiler.reset()
+    assert_all_close(gradients(compiled), gradients(plain), 1e-12)
+
+
+def test_tables_say_after_which_section_a_layer_runs_and_no_delay_that_nobody_wrote():
+    graph = build_graph(tiny(TWO))
+    after = {name: node.after for name, node in graph.layers.items() if node.after}
+    assert after == {"b": 1}
+    assert {edge.name: edge.after for edge in graph.edges if edge.after} == {"across": 1, "out": 1}
+    console = Console(width=140, file=StringIO(), record=True)
+    render(graph, console, batch_size=1)
+    text = console.export_text()
+    assert text.count("after section 1") == 6  # b, across and out: in the drawing, and in tables
+    assert "delay 1" not in text
+    one = build_graph(tiny(TWO, unroll={"steps": 5}))
+    assert not any(part.after for part in (*one.edges, *one.layers.values()))
+
+
+@pytest.mark.parametrize("how", ["random", {"type": "progressive", "start": 3}])
+def test_no_training_step_has_fewer_unrolls_than_the_first_logits(how):
+    with pytest.raises(ValueError, match=r"no logits before unroll 4; write \{type: .*: 4\}"):
+        tiny(TWO, training={"unrolls": how})
+    tiny(TWO, training={"unrolls": {"type": "random", "least": 4}})
+    tiny(TWO, training={"unrolls": "random"}, unroll={"steps": 5})

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from loopynet import Each, LoopyNet, NetworkSpec
 from loopynet.parts.layers import layer_types
 from reference.features import EVERY_FEATURE, features
-from reference.strategies import MERGES, OPTIONS, documents, tiny
+from reference.random_layers import MERGES, OPTIONS
+from reference.strategies import documents, tiny
 from reference.values import (
     assert_all_close,
     assert_close,

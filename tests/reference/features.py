@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loopynet import NetworkSpec, build_graph
-from reference.strategies import FITS, MERGES, OPTIONS, Document
+from reference.random_layers import FITS, MERGES, OPTIONS, Document
 
 
 def features(document: Document) -> set[str]:
