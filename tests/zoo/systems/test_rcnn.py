@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from loopynet import build_graph, load_spec
+from loopynet import LoopyNet, build_graph, load_spec
 from loopynet.graph import costs
 from reference.values import assert_all_close, gradients, random_net, weighed
 
@@ -92,3 +92,20 @@ def test_every_state_and_gradient_is_that_of_the_equations(training: bool) -> No
     weighed(wanted).backward()
     weighed(logits).backward()
     assert_all_close(gradients(net), {key: value.grad for key, value in w.items()}, 1e-10)
+
+
+@pytest.mark.parametrize("k", [96, 128, 160])
+def test_every_state_at_the_published_widths(k: int) -> None:
+    torch.manual_seed(0)
+    net = LoopyNet(load_spec("rcnn", widths(k))).double().eval()
+    x = 50 * torch.randn(1, 3, 32, 32, dtype=torch.float64)  # pixels about their mean
+    with torch.no_grad():
+        states, wanted = run_by_hand(x, dict(net.named_parameters()), k // 8 + 1)
+        trace = net.trace(x)
+    torch.testing.assert_close(trace["classes@16"], wanted, rtol=1e-10, atol=1e-10)
+    assert len(states) == 16
+    for name, state in states.items():
+        torch.testing.assert_close(trace[name], state, rtol=1e-10, atol=1e-10)
+    changes = [(states[f"x_2@{t}"] - states[f"x_2@{t + 1}"]).norm() for t in (1, 2, 3)]
+    # Each state is another one than that of the pass before, by far more than the tolerance.
+    assert min(changes) > 1e-4 * states["x_2@4"].norm()
