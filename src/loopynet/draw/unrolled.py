@@ -163,8 +163,11 @@ def _standing(
     last = graph.timetable.last(source)
     if last >= graph.timetable.first[target]:
         return None
-    found = {pair: t - last for t in reversed(reads) for pair in _ends(times, [last], t - last)}
-    return [(later, *pair) for pair, later in reversed(found.items())]
+    found: dict[tuple[int | None, int | None], int] = {}
+    for t in reads:  # the soonest first: the layers on the way are drawn with that one
+        for pair in _ends(times, [last], t - last):
+            found.setdefault(pair, t - last)
+    return [(later, *pair) for pair, later in found.items()]
 
 
 def _onward(graph: Graph, edge: Edge, times: Times) -> Iterator[Arrow]:
