@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from loopynet.spec.reference import json_schema, reference_markdown
+from loopynet.spec.json_schema import json_schema
+from loopynet.spec.reference import reference_markdown
 
 FOLDER = Path(__file__).parent
 

@@ -15,7 +15,8 @@ from loopynet.parts.initializers import initializers
 from loopynet.parts.layers import layer_types
 from loopynet.parts.merges import merges
 from loopynet.parts.optimizers import optimizers, schedules
-from loopynet.spec.reference import json_schema, reference_markdown
+from loopynet.spec.json_schema import json_schema
+from loopynet.spec.reference import reference_markdown
 from loopynet.zoo import zoo_names, zoo_text
 
 REMEDY = "run: python docs/make_reference.py"

@@ -1,7 +1,7 @@
-"""The reference of the YAML format, as a page and as a JSON schema, made from the models.
+"""The reference page of the YAML format, made from the models; json_schema.py is for editors.
 
 Types, defaults and descriptions are read from the pydantic models and the registries, so that each
-fact stands in one place. `docs/make_reference.py` writes both files.
+fact stands in one place. `docs/make_reference.py` writes it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
@@ -259,68 +259,3 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(
         f"| {' | '.join(c.replace('|', chr(92) + '|') for c in row)} |" for row in lines
     )
-
-
-def json_schema() -> Schema:
-    """Return a JSON schema of the YAML format, for editors that complete and check keys.
-
-    A layer is one of the registered types, or the options of any type beside a template's name.
-    Names are known in their canonical form only, and nothing is checked that needs the whole
-    network.
-    """
-    schema = NetworkSpec.model_json_schema()
-    kinds = {cls.__name__: _layer_schema(cls) for cls in map(layer_types.get, layer_types.names())}
-    template = _any_of_their_options(kinds.values())
-    inherited = {**template, "title": "inherits from a template", "required": ["template"]}
-    definitions = schema["$defs"] | kinds | {"template": template, "inherited": inherited}
-    choices = (activations, initializers, optimizers, schedules, gradients, solvers, unrollings)
-    for registry in choices:
-        annotated = Annotated[Choice, ChoiceFrom(registry)]
-        definitions[_definition(registry)] = TypeAdapter(annotated).json_schema()
-    for model in (TrainingSpec, Unroll):
-        _refer_to_choices(model, definitions[model.__name__])
-    norm = definitions["NormSpec"]
-    definitions["NormSpec"] = {"anyOf": [{"enum": norm["properties"]["type"]["enum"]}, norm]}
-    alternatives = [{"$ref": f"#/$defs/{name}"} for name in (*kinds, "inherited")]
-    _set_entries(schema["properties"]["layers"], {"anyOf": alternatives})
-    _set_entries(schema["properties"]["templates"], {"$ref": "#/$defs/template"})
-    version = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return {**version, **schema, "$defs": definitions}
-
-
-def _layer_schema(cls: type[LayerSpec]) -> Schema:
-    """Return the schema of one layer type, whose `type` must be written."""
-    schema = cls.model_json_schema()
-    schema.pop("$defs")
-    _refer_to_choices(cls, schema)
-    return {**schema, "required": ["type", *schema.get("required", [])]}
-
-
-def _refer_to_choices(cls: type[SpecModel], schema: Schema) -> None:
-    for name, info in cls.model_fields.items():
-        for mark in info.metadata:
-            if isinstance(mark, ChoiceFrom):
-                reference = {"$ref": f"#/$defs/{_definition(mark.registry)}"}
-                about = {"description": info.description, "default": info.default.plain()}
-                schema["properties"][name] = reference | about
-
-
-def _definition(registry: FunctionRegistry) -> str:
-    return registry.kind.replace(" ", "-")
-
-
-def _any_of_their_options(layers: Iterable[Schema]) -> Schema:
-    """Return the schema of a mapping with options of any layer type, none of them required."""
-    found: dict[str, list[Schema]] = {}
-    for layer in layers:
-        for key, option in layer["properties"].items():
-            if option not in found.setdefault(key, []):
-                found[key].append(option)
-    properties = {
-        key: each[0] if len(each) == 1 else {"anyOf": each} for key, each in found.items()
-    }
-    return {"type": "object", "properties": properties, "additionalProperties": False}
-
-
-def _set_entries(schema: Schema, entry: Schema) -> None:
-    schema["patternProperties"] = dict.fromkeys(schema["patternProperties"], entry)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,7 @@ from loopynet.data import Batches, ImageData, build_augmentation, load_data
 from loopynet.errors import LoopyNetWarning, RunError
 from loopynet.graph import build_graph, check_memory
 from loopynet.network import LoopyNet
-from loopynet.network.weights import load_weights
-from loopynet.run import Evaluation, RunFolder, best_device, evaluate, evaluation_batches
+from loopynet.run import RunFolder, best_device, evaluation_batches
 from loopynet.spec import NetworkSpec
 from loopynet.training.averaging import AverageWeights
 from loopynet.training.callbacks import EpochTable, KeepBest, Row, StayStopped
@@ -32,6 +30,7 @@ from loopynet.training.checks import (
     check_without_validation,
 )
 from loopynet.training.environment import describe_environment, differences
+from loopynet.training.finish import PARTS, TrainingResult, finish
 from loopynet.training.frozen import freeze, start_from
 from loopynet.training.memory import PeakMemory
 from loopynet.training.module import LoopyModule
@@ -48,33 +47,6 @@ from loopynet.training.workers import (
     shared_folder,
     synchronize_norms,
 )
-
-PARTS = ("train", "validation", "test")
-SCORED = 10_000
-"""The most training images that are scored when training is over: more would take long."""
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """How a training run ended.
-
-    Attributes:
-        run: its folder.
-        test: the kept weights on the test images; None if the run was interrupted or not scored.
-        validation: the same on the validation images; None if there are none.
-        seconds: time spent on its finished epochs, before and after a resume.
-        interrupted: whether the user stopped it.
-        stopped_early: whether training.early_stopping did.
-        leads: whether this is process 0, which alone has scores.
-    """
-
-    run: RunFolder
-    test: Evaluation | None
-    validation: Evaluation | None
-    seconds: float
-    interrupted: bool
-    stopped_early: bool
-    leads: bool = True
 
 
 def train(
@@ -104,10 +76,7 @@ def train(
         RunError: the folder exists, or training failed; the last checkpoint stays.
     """
     check_device(spec.training)
-    if spec.training.too_large == "refuse":
-        check_memory(build_graph(spec), spec.training.batch_size)  # before any weight is thought of
-    wanted = spec.training.device
-    spec = fitted(spec, best_device() if wanted == "auto" else torch.device(wanted))
+    spec = _fitted(spec)
     net, data = _prepare(spec, fresh=True, workers=workers)
     run = shared_folder(name, spec, workers)
     if rank() == 0:
@@ -134,21 +103,29 @@ def resume(
     finished = run.path / "results.json"
     if finished.is_file() and not run.results()["interrupted"]:
         raise RunError(f"{run.path}: the run is finished; there is nothing to continue")
-    checkpoint = newest_checkpoint(run)
-    net, data = _prepare(run.spec(), fresh=checkpoint is None, workers=workers)
+    checkpoint, spec = newest_checkpoint(run), run.spec()
+    check_device(spec.training)
+    check_memory(build_graph(spec), spec.training.batch_size)
+    net, data = _prepare(spec, fresh=checkpoint is None, workers=workers)
     table = EpochTable(run, say, lambda _: None)
     return _fit(net, data, run, table, progress=progress, checkpoint=checkpoint, workers=workers)
 
 
+def _fitted(spec: NetworkSpec) -> NetworkSpec:
+    """Return the spec with a batch that fits the device, or refuse it with numbers."""
+    options = spec.training
+    if options.too_large == "refuse":
+        check_memory(build_graph(spec), options.batch_size)  # at once, before a weight exists
+    return fitted(spec, best_device() if options.device == "auto" else torch.device(options.device))
+
+
 def _prepare(spec: NetworkSpec, *, fresh: bool, workers: Workers) -> tuple[LoopyNet, ImageData]:
     """Return the network, with the weights it starts from if it is fresh, and its data."""
-    check_device(spec.training)
     torch.manual_seed(spec.training.seed)
     net = LoopyNet(spec)
     if spec.training.weights is not None and fresh:
         start_from(net, spec.training.weights)
     freeze(net)
-    check_memory(net.graph, spec.training.batch_size)
     check_augmentation(spec.training, net.graph.input_shape)
     check_label_maps(spec.training, net.graph)
     data = load_data(spec.data, net.graph.input_shape, *net.graph.output_shape)
@@ -191,41 +168,7 @@ def _fit(
     leave_group()
     if not leads:
         return TrainingResult(run, None, None, 0.0, interrupted, stopped_early=False, leads=False)
-    peak_bytes = memory.used()
-    seconds = sum(float(row["seconds"]) for row in table.rows)
-    keep_best = options.keep == "best" and not interrupted and len(data.validation)
-    if keep_best:
-        load_weights(net, run.path / KeepBest.FILE)
-    run.write_tensors("model.safetensors", dict(net.state_dict()))
-    stopped_early = not interrupted and len(table.rows) < options.epochs
-    scores: dict[str, Evaluation] = {}
-    if not interrupted:
-        on = partial(
-            evaluate, preprocessing=data.preprocessing, device=device, protocol=options.protocol
-        )
-        images = (data.train.first(SCORED), data.validation, data.test)
-        scores = {
-            part: on(net, some)
-            for part, some in zip(PARTS, images, strict=True)
-            if len(some) and part in score
-        }
-        if "test" in scores and scores["test"].answers is not None:
-            run.write_tensors("answers.safetensors", scores["test"].answers.to_tensors())
-    run.write_json(
-        "results.json",
-        {
-            "interrupted": interrupted,
-            "protocol": options.protocol,
-            "epochs": len(table.rows),
-            "stopped_early": stopped_early,
-            "seconds": round(seconds, 1),
-            "peak_bytes": peak_bytes,
-            "kept": "best on validation" if keep_best else "last epoch",
-            **{part: scores[part].plain() if part in scores else None for part in PARTS},
-        },
-    )
-    test, validation = scores.get("test"), scores.get("validation")
-    return TrainingResult(run, test, validation, seconds, interrupted, stopped_early)
+    return finish(net, data, run, table, interrupted, memory.used(), device, score)
 
 
 def _warn_of_differences(run: RunFolder, environment: dict[str, Any]) -> None:
