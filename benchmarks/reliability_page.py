@@ -22,12 +22,14 @@ files from strangers.
 
 ## Nothing is lost
 
-**Resuming is exact.** `loopynet resume RUN` goes on from the end of the last finished epoch. An
-epoch that was broken off is run again from its beginning: all random numbers follow from the run's
-seed and the number of the epoch, so that it is the same epoch. The run ends with the weights and
-figures of a run that was left alone, to the bit, on the same machine with the same versions and
-threads; if those differ, a warning names them. Early stopping, `keep: best`, schedules, averaged
-weights and the state of the evolution strategy are part of a checkpoint.
+**Resuming is exact.** `loopynet resume RUN` goes on from the last checkpoint: of the end of an
+epoch, or of a step within it if `training.checkpoint_every` says after how many steps one is
+written. What came after it is run again: all random numbers follow from the run's seed and the
+number of the epoch, and begin anew at each checkpoint, so that they are the same numbers. The run
+ends with the weights and figures of a run that was left alone, to the bit, on the same machine with
+the same versions and threads; if those differ, a warning names them. Early stopping, `keep: best`,
+schedules, averaged weights, the place in the epoch, its means so far, steps that were left out and
+the state of the evolution strategy are part of a checkpoint.
 
 **Every file is written whole or not at all.** It is written beside its place, brought to the disk
 (`fsync`), and put in its place in one step. What stood there before stays until then.
@@ -44,8 +46,6 @@ goes on to the same bits. A file system of 400 KB fills up while a run writes: t
 with one line and status 1, all files are whole, and with more space the run goes on to the same
 bits.
 
-What is not done: checkpoints within an epoch. An epoch of hours starts again.
-
 ## Divergence is named
 
 The loss and the norm of the gradient are looked at in every step, before weights change. If one is
@@ -55,8 +55,7 @@ whose gradient is not:
 
     loopynet: the loss became nan in epoch 3, step 1,876: the first activation that is not finite
     is that of conv_2@3; what came before it reached 3.1e+38; try a smaller training.learning_rate
-    or training.gradient_clip_norm (multiplying loops grow fast); the checkpoint of the last
-    finished epoch stays
+    or training.gradient_clip_norm (multiplying loops grow fast); the last checkpoint stays
 
 `training.nonfinite: skip` leaves such steps out instead, with what they did to running statistics,
 and says how many; 20 in a row end the run. In float16 infinite gradients are a matter of course
@@ -98,7 +97,8 @@ def kills() -> str:
     runs = "1 run" if data["runs"] == 1 else f"{data['runs']} runs"
     said = (
         f"**Killed {data['kills']} times** ({signals}), half of the times at once after a file was "
-        f"written and otherwise at random moments, in {runs} of {data['epochs']} epochs on digits: "
+        f"written and otherwise at random moments, in {runs} of {data['epochs']} epochs on digits "
+        f"with a checkpoint every {data['checkpoint_every']} steps: "
         f"{same} of {data['runs']} ended with the bits of a run that was left alone, and no file "
         "was damaged."
     )

@@ -28,6 +28,8 @@ SMALL = (
     "layers.conv_1.filters=8", "layers.conv_2.filters=8", "layers.conv_3.filters=8",
     "training.early_stopping={patience: 1000}", "training.keep=best",
     "training.learning_rate_schedule=cosine", "norm={type: batch, over_time: per_step}",
+    "training.augmentation=[{type: crop, padding: 1}]", "training.average=0.9",
+    "training.checkpoint_every=10",
 )  # fmt: skip
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 
@@ -123,7 +125,8 @@ def campaign(kills: int, epochs: int, seed: int = 0) -> dict[str, object]:
             print(f"{len(sent)} kills in {runs} runs, {len(differ)} differ")
     return {
         "kills": len(sent), "by_signal": {s.name: sent.count(s.name) for s in SIGNALS},
-        "runs": runs, "epochs": epochs, "runs_that_differ": len(differ), "differences": differ,
+        "runs": runs, "epochs": epochs, "checkpoint_every": 10,
+        "runs_that_differ": len(differ), "differences": differ,
         "seconds": round(time.monotonic() - began), "torch": torch.__version__,
     }  # fmt: skip
 

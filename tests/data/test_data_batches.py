@@ -63,6 +63,21 @@ def test_the_order_depends_on_seed_and_epoch_only(images, plain):
     assert order(swapped) != last
 
 
+@pytest.mark.parametrize("done", [0, 1, 4, 11])
+def test_an_epoch_goes_on_where_it_was_left(images, plain, done):
+    left = Batches(images, plain, 10, shuffle=True, seed=4)
+    left.set_epoch(2)
+    whole = order(left)
+    begun = iter(left)
+    first = [int(label) for _ in range(done) for label in next(begun)[1]]
+    fresh = Batches(images, plain, 10, shuffle=True, seed=4)
+    fresh.set_epoch(2)
+    fresh.load_state_dict(left.state_dict() if done else {"done": 0})
+    assert first + order(fresh) == whole
+    fresh.set_epoch(3)
+    assert len(order(fresh)) == 103
+
+
 def test_augmentation_sees_pixels_of_0_to_1_before_the_mean_is_subtracted(images):
     seen = []
 

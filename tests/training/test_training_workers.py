@@ -98,7 +98,7 @@ def test_a_batch_too_small_to_share_is_refused(tmp_path):
         train(spec, str(tmp_path / "run"), workers=Workers(devices=2))
 
 
-CHANGES = ["training.epochs=2", "training.device=cpu", "norm=none",
+CHANGES = ["training.epochs=2", "training.device=cpu", "norm=none", "training.checkpoint_every=3",
            "data.split={train: 320, validation: 100, test: 100}"]  # fmt: skip
 
 

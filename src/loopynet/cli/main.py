@@ -123,7 +123,7 @@ def _train(commands: Commands) -> None:
 
 
 def _resume(commands: Commands) -> None:
-    text = "continue a run from the end of its last finished epoch"
+    text = "continue a run from its last checkpoint"
     parser = _command(commands, "resume", text)
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
     add_workers(parser)

@@ -73,7 +73,7 @@ class Batches:
         self.augment = augment
         self.protocol = protocol
         self.share = share
-        self._epoch = 0
+        self._epoch = self._done = self._skip = 0
 
     @property
     def sampler(self) -> Batches:
@@ -84,6 +84,14 @@ class Batches:
         """Choose the epoch, from 0, whose order the next iteration has."""
         self._epoch = epoch
 
+    def state_dict(self) -> dict[str, int]:
+        """Return how many batches of the epoch were given out, for a checkpoint within it."""
+        return {"done": self._done}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Let the next iteration begin after that many batches."""
+        self._skip = state_dict["done"]
+
     def __len__(self) -> int:
         return len(self.windows())
 
@@ -92,7 +100,9 @@ class Batches:
         # run, makes the iterator before it tells the epoch.
         order = self._order().to(self.images.pixels.device)
         first, step = self.share
-        for window in self.windows():
+        begin, self._skip = self._skip, 0
+        for number, window in enumerate(self.windows()[begin:], begin + 1):
+            self._done = number
             yield self._batch(order[window][first::step])
 
     @property

@@ -142,6 +142,11 @@ class TrainingSpec(SpecModel):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="share of a label spread over all classes"
     )
+    checkpoint_every: Count | None = Field(
+        None,
+        description="steps between the checkpoints within an epoch, beside the one at its end, for "
+        "epochs too long to be run again; the random numbers begin anew at each",
+    )
     sync_norm: bool = Field(
         False,
         description="whether batch norm takes its mean over the images of all workers (--devices, "

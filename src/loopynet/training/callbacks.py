@@ -40,17 +40,48 @@ Row = dict[str, float | int | str]
 class SeedEpochs(lightning.Callback):
     """Seeds torch at the start of each epoch from the run's seed and the epoch's number.
 
-    A run that is continued from the end of an epoch thus draws what it would have drawn.
+    With checkpoints within an epoch it does so at each, from the number of the batch, too. A run
+    that is continued from a checkpoint thus draws what it would have drawn.
+
+    Args:
+        seed: of the run.
+        every: steps between checkpoints within an epoch; None if there are none.
     """
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, every: int | None = None) -> None:
+        self.seed, self.every = seed, every
+        self.done = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the steps that are done of the epoch, which Lightning keeps in the checkpoint."""
+        return {"done": self.done}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the number of a checkpoint."""
+        self.done = state_dict["done"]
+
+    def on_train_start(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
+        """Seed what is left of an epoch that is continued."""
+        if self.done:
+            self._seed(trainer)
 
     def on_train_epoch_start(
         self, trainer: lightning.Trainer, _: lightning.LightningModule
     ) -> None:
-        """Seed the epoch; each process draws numbers of its own."""
-        torch.manual_seed(mix(self.seed, trainer.current_epoch) + trainer.global_rank)
+        """Seed the epoch; not called for one that is continued."""
+        self.done = 0
+        self._seed(trainer)
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: object) -> None:
+        """Seed what comes after a checkpoint: augmentation draws before the next step begins."""
+        self.done += 1
+        if self.every and self.done % self.every == 0:
+            self._seed(trainer)
+
+    def _seed(self, trainer: lightning.Trainer) -> None:
+        """Seed torch; each process draws numbers of its own."""
+        seed = mix(self.seed, trainer.current_epoch)
+        torch.manual_seed((mix(seed, self.done) if self.done else seed) + trainer.global_rank)
 
 
 class VaryUnrolls(lightning.Callback):
@@ -142,12 +173,15 @@ class EpochTable(lightning.Callback):
         self._began = self._rate = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the rows, which Lightning keeps in the checkpoint."""
-        return {"rows": self.rows}
+        """Return the rows and what is known of the next, which Lightning keeps."""
+        elapsed = time.perf_counter() - self._began
+        return {"rows": self.rows, "rate": self._rate, "elapsed": elapsed}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the rows of a checkpoint."""
+        """Take what a checkpoint has; those of version 0.1 have rows alone."""
         self.rows = list(state_dict["rows"])
+        self._rate = state_dict.get("rate", 0.0)
+        self._began = time.perf_counter() - state_dict.get("elapsed", 0.0)
 
     def on_train_epoch_start(
         self, trainer: lightning.Trainer, _: lightning.LightningModule

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import lightning
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
@@ -31,6 +32,38 @@ class CheckpointFiles(TorchCheckpointIO):
 
     def remove_checkpoint(self, path: str | Path) -> None:
         """Do nothing: old ones are removed when a new one is written."""
+
+
+class CheckpointSteps(lightning.Callback):
+    """Writes checkpoints within an epoch.
+
+    Args:
+        folder: where they lie.
+        every: steps of an epoch between two.
+    """
+
+    def __init__(self, folder: Path, every: int) -> None:
+        self.folder, self.every = folder, every
+
+    def on_train_batch_start(self, trainer: lightning.Trainer, *_: object) -> None:
+        """Let an epoch that is continued end as any other.
+
+        Lightning leaves out the plateau schedule at the end of an epoch that it thinks of as still
+        being restarted.
+        """
+        trainer.fit_loop.restarting = False
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        _: lightning.LightningModule,
+        __: Any,
+        ___: Any,
+        batch_idx: int,
+    ) -> None:
+        """Write a checkpoint, unless the one of the epoch's end is next."""
+        if (batch_idx + 1) % self.every == 0 and not trainer.is_last_batch:
+            trainer.save_checkpoint(self.folder / "last.ckpt")
 
 
 def newest_checkpoint(run: RunFolder) -> Path | None:

@@ -61,6 +61,14 @@ class StopDivergence(lightning.Callback):
         self._buffers: dict[str, Tensor] = {}
         self._batch: tuple[Tensor, Tensor] | None = None
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the steps left out, which Lightning keeps in the checkpoint."""
+        return {"skipped": self.skipped, "in_a_row": self.in_a_row}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the steps of a checkpoint."""
+        self.skipped, self.in_a_row = state_dict["skipped"], state_dict["in_a_row"]
+
     def on_train_batch_start(
         self, trainer: lightning.Trainer, _: lightning.LightningModule, batch: Any, *__: object
     ) -> None:
@@ -114,8 +122,7 @@ class StopDivergence(lightning.Callback):
         again = f" (left out {self.in_a_row} steps before it)" if self.in_a_row else ""
         return (
             f"{said}{again}: {found}; try a smaller training.learning_rate or "
-            "training.gradient_clip_norm (multiplying loops grow fast); the checkpoint of the last "
-            "finished epoch stays"
+            "training.gradient_clip_norm (multiplying loops grow fast); the last checkpoint stays"
         )
 
 

@@ -73,6 +73,10 @@ class KeepFrozen(lightning.Callback):
     def __init__(self, net: LoopyNet) -> None:
         self.net = net
 
+    def on_train_start(self, *_: object) -> None:
+        """Set the mode for an epoch that is continued."""
+        self.on_train_epoch_start()
+
     def on_train_epoch_start(self, *_: object) -> None:
         """Set the mode; Lightning sets training mode for all when it begins."""
         for module in frozen_layers(self.net):

@@ -10,6 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer, lr_scheduler
+from torchmetrics import MeanMetric, Metric
 from torchmetrics.classification import MulticlassAccuracy
 
 from loopynet.modules.gradient import Truncated
@@ -19,6 +20,9 @@ from loopynet.parts.optimizers import schedules
 from loopynet.spec import TrainingSpec
 from loopynet.training.speed import build_optimizer
 from loopynet.training.workers import share_of_mean
+
+MEANS = "loopynet_means"
+"""The key of a checkpoint under which the means of an unfinished epoch are."""
 
 
 class LoopyModule(lightning.LightningModule):
@@ -30,6 +34,8 @@ class LoopyModule(lightning.LightningModule):
     Args:
         net: the network.
         fused: whether the optimizer changes all weights in one piece of work, if it can.
+        steps: of an epoch, for schedules by step; by default the trainer is asked, which makes it
+            prepare the data before a checkpoint within an epoch says where to begin.
 
     Attributes:
         unrolls: of the next training step; None for the spec's. `VaryUnrolls` sets it.
@@ -39,9 +45,9 @@ class LoopyModule(lightning.LightningModule):
     unrolls: int | None
     loss: Tensor
 
-    def __init__(self, net: LoopyNet, fused: bool = False) -> None:
+    def __init__(self, net: LoopyNet, fused: bool = False, steps: int | None = None) -> None:
         super().__init__()
-        self.net, self.fused = net, fused
+        self.net, self.fused, self.steps = net, fused, steps
         self.unrolls = None
         classes, *grid = net.graph.output_shape
         ignored = IGNORED if grid else None  # looking for it costs a little time
@@ -51,6 +57,8 @@ class LoopyModule(lightning.LightningModule):
                 for part in ("fit", "validation")
             }
         )
+        losses = {part: MeanMetric(nan_strategy="disable") for part in ("fit", "validation")}
+        self.losses = nn.ModuleDict(losses)
 
     @property
     def options(self) -> TrainingSpec:
@@ -79,6 +87,36 @@ class LoopyModule(lightning.LightningModule):
         self.loss = loss.detach()
         return loss * share_of_mean(len(batch[0]), self.workers, loss.device)
 
+    def on_train_epoch_start(self) -> None:
+        """Forget the means of the epoch before; not called for an epoch that is continued."""
+        for mean in self._means().values():
+            mean.reset()
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin the mean anew: what Trainer.validate leaves cannot be changed within a fit."""
+        cast(MeanMetric, self.losses["validation"]).reset()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the epoch's means so far, over all workers, for a checkpoint within it."""
+        checkpoint[MEANS] = {}
+        for name, mean in self._means().items():
+            with mean.sync_context(should_sync=self.workers > 1):
+                state = mean.metric_state.items()
+                checkpoint[MEANS][name] = {key: cast(Tensor, value).clone() for key, value in state}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the means of a checkpoint: in process 0, for the workers' are added up."""
+        if self.global_rank:
+            return
+        for name, mean in self._means().items():
+            for key, value in checkpoint.get(MEANS, {}).get(name, {}).items():
+                setattr(mean, key, value.to(mean.device))
+
+    def _means(self) -> dict[str, Metric]:
+        """Return the running loss and accuracy of the training images."""
+        parts = {"loss": self.losses["fit"], "accuracy": self.accuracies["fit"]}
+        return cast(dict[str, Metric], parts)
+
     def backward(self, loss: Tensor, *_: Any, **__: Any) -> None:
         """Compute the gradients, unless the optimizer needs none."""
         if not self.evolves:
@@ -100,12 +138,11 @@ class LoopyModule(lightning.LightningModule):
         if self.options.nonfinite == "skip" and not bool(torch.isfinite(loss)):
             return loss  # left out of the weights, and of the epoch's means
         accuracy = cast(MulticlassAccuracy, self.accuracies[part])
+        mean = cast(MeanMetric, self.losses[part])
+        mean.update(loss.detach(), len(x))
         accuracy(logits if logits.dim() == labels.dim() + 1 else logits[-1], labels)
-        options: dict[str, Any] = {
-            "on_epoch": True, "on_step": False, "batch_size": len(x),
-            "sync_dist": self.workers > 1,
-        }  # fmt: skip
-        self.log(f"{prefix}_loss", loss.detach(), **options)
+        options: dict[str, Any] = {"on_epoch": True, "on_step": False, "batch_size": len(x)}
+        self.log(f"{prefix}_loss", mean, **options)
         self.log(f"{prefix}_accuracy", accuracy, prog_bar=True, **options)
         return loss
 
@@ -137,7 +174,7 @@ class LoopyModule(lightning.LightningModule):
         every = self.options.schedule_every
         each = 1
         if every == "step":
-            each = max(int(self.trainer.estimated_stepping_batches) // self.options.epochs, 1)
+            each = self.steps or self._steps_of_trainer()
         schedule = build_schedule(self.options, optimizer, each)
         if schedule is None:
             return {"optimizer": optimizer}
@@ -149,6 +186,10 @@ class LoopyModule(lightning.LightningModule):
                 "monitor": "validation_loss",
             },
         }
+
+    def _steps_of_trainer(self) -> int:
+        """Return the steps of an epoch that the trainer counts; at least 1."""
+        return max(int(self.trainer.estimated_stepping_batches) // self.options.epochs, 1)
 
 
 def build_schedule(

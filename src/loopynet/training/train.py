@@ -21,7 +21,7 @@ from loopynet.run import RunFolder, best_device, evaluation_batches
 from loopynet.spec import NetworkSpec
 from loopynet.training.averaging import AverageWeights
 from loopynet.training.callbacks import EpochTable, KeepBest, Row, StayStopped
-from loopynet.training.checkpointing import CheckpointFiles, newest_checkpoint
+from loopynet.training.checkpointing import CheckpointFiles, CheckpointSteps, newest_checkpoint
 from loopynet.training.checks import (
     check_augmentation,
     check_device,
@@ -92,9 +92,9 @@ def resume(
     progress: Console | None = None,
     workers: Workers = ALONE,
 ) -> TrainingResult:
-    """Continue a run from the end of its last finished epoch, as if it had never stopped.
+    """Continue a run from its last checkpoint, as if it had never stopped.
 
-    A run without a finished epoch starts again, which comes to the same. It may be continued by
+    A run without a checkpoint starts again, which comes to the same. It may be continued by
     another number of workers: each batch is the same, and the result differs in rounding.
 
     Raises:
@@ -209,7 +209,7 @@ def _run_trainer(
     check = evaluation_batches(data.validation, data.preprocessing, options.protocol)
     try:
         trainer.fit(
-            LoopyModule(net, fused=bool(speed["fused_optimizer"].value)),
+            LoopyModule(net, bool(speed["fused_optimizer"].value), len(batches)),
             batches,
             check if len(data.validation) else None,
             ckpt_path=checkpoint,
@@ -248,6 +248,8 @@ def _trainer(
         mode = "min" if asked.monitor == "validation_loss" else "max"
         stopping = EarlyStopping(asked.monitor, asked.min_delta, asked.patience, mode=mode)
         callbacks += [stopping, StayStopped(stopping)]
+    if options.checkpoint_every is not None:
+        callbacks.append(CheckpointSteps(folder, options.checkpoint_every))
     # Last of all and after the whole epoch, so that it holds everything's state at the epoch's end.
     callbacks.append(
         ModelCheckpoint(folder, "last", enable_version_counter=False, save_on_train_epoch_end=True)

@@ -37,7 +37,7 @@ def build_trainer(
         options: of lightning.Trainer, on top.
     """
     training = net.spec.training
-    ours: list[lightning.Callback] = [SeedEpochs(seed)]
+    ours: list[lightning.Callback] = [SeedEpochs(seed, training.checkpoint_every)]
     ours.append(StopDivergence(net, skip=training.nonfinite == "skip"))
     if training.freeze:
         ours.append(KeepFrozen(net))
