@@ -107,7 +107,7 @@ def _check_plain(data: Any, path: Path) -> None:
                 below += value.values()
             elif isinstance(value, list):
                 below += value
-            elif isinstance(value, str) and not _encodes(value):
+            elif isinstance(value, str) and not encodes(value):
                 raise RunError(f"{path}: has half a character (a surrogate)")
         if not below:
             return
@@ -137,7 +137,8 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _encodes(text: str) -> bool:
+def encodes(text: str) -> bool:
+    """Return whether a text can be written in UTF-8; half a character (a surrogate) cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

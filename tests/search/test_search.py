@@ -64,6 +64,14 @@ def test_the_best_run_is_that_of_the_validation_images(found):
     assert search_table(study).splitlines()[2].split("|")[1].strip() == str(study.best_trial.number)
 
 
+def test_a_report_of_a_run_without_test_figures_says_what_it_is(found, capsys):
+    folder, study, _ = found
+    assert main(["report", str(folder / f"run-{study.best_trial.number:04d}")]) == 1
+    said = capsys.readouterr().err
+    assert "has no figures of test images, as runs of a search have none; train " in said
+    assert "damaged" not in said
+
+
 def test_a_search_that_was_stopped_goes_on_as_if_it_had_not(found, tmp_path, monkeypatch):
     calls = 0
 

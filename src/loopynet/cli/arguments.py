@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 SPEC_HELP = "a zoo entry's name (see `loopynet zoo`) or a YAML file"
 RUN_HELP = "a run folder, its name under runs/, or a trained zoo entry's name"
@@ -47,6 +48,21 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 def add_unrolls(parser: argparse.ArgumentParser) -> None:
     """Add --unrolls: how many to run."""
     parser.add_argument("--unrolls", type=positive, help="unrolls to run; default as trained")
+
+
+def bounded(most: float, what: str) -> Callable[[str], float]:
+    """Return what reads a number from 0 to `most`; `what` it is of stands in the error."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number <= most:  # nan is not, either
+            raise argparse.ArgumentTypeError(f'"{text}" is no number of {what} from 0 to {most:g}')
+        return number
+
+    return read
 
 
 def positive(text: str) -> int:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loopynet.cli.arguments import add_split, add_unrolls
+from loopynet.cli.arguments import add_split, add_unrolls, bounded
 from loopynet.cli.terminal import terminal, visible
 from loopynet.errors import LoopyNetError
 from loopynet.foreign import write_whole
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "a threshold gives that is chosen on the validation images",
     )
     parser.add_argument(
-        "--lost", type=_points, metavar="POINTS",
+        "--lost", type=bounded(100, "points"), metavar="POINTS",
         help="of accuracy that the threshold may lose on the validation images; "
         f"default {LOST}",
     )  # fmt: skip
@@ -57,16 +57,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="run and time a stopping rule: confident=0.9, agreed=2 or converged=0.001",
     )
-
-
-def _points(text: str) -> float:
-    try:
-        points = float(text)
-    except ValueError:
-        points = -1.0
-    if not 0 <= points <= 100:
-        raise argparse.ArgumentTypeError(f'"{text}" is no number of points from 0 to 100')
-    return points
 
 
 def run_evaluate(options: argparse.Namespace) -> int:

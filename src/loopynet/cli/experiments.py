@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loopynet.cli.arguments import add_changes, positive
+from loopynet.cli.arguments import add_changes, bounded, positive
 from loopynet.cli.reports import report_must_not_fail
 from loopynet.cli.specs import checked
 from loopynet.cli.terminal import terminal, visible
@@ -77,16 +77,6 @@ def add_reproduce_arguments(parser: argparse.ArgumentParser) -> None:
     _cells(parser, None)
 
 
-def _share(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= 1024:
-        raise argparse.ArgumentTypeError(f'"{text}" is no number of GPUs')
-    return number
-
-
 def _cells(parser: argparse.ArgumentParser, folder: str | None) -> None:
     parser.add_argument(
         "--out",
@@ -105,7 +95,7 @@ def _cells(parser: argparse.ArgumentParser, folder: str | None) -> None:
         "slurm, by processes of this machine)",
     )
     parser.add_argument(
-        "--gpus-per-cell", type=_share, default=0.0, metavar="N",
+        "--gpus-per-cell", type=bounded(1024, "GPUs"), default=0.0, metavar="N",
         help="GPUs for each run on a cluster; with ray 0.25 will do; default 0",
     )  # fmt: skip
     parser.add_argument(

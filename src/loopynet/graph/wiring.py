@@ -116,9 +116,10 @@ def _check_sections(spec: NetworkSpec) -> None:
     for name, loop in spec.loops.items():
         count = next(n for group, n in zip(groups, passes, strict=True) if loop.to in group)
         if loop.delay >= count:
+            smaller = "a smaller delay, or " if loop.delay > 1 else ""
             raise SpecError(
-                f"is {loop.delay}, so that in the {count} passes of its section no signal ever "
-                "arrives; write a smaller delay, or more passes in unroll.sections",
+                f"is {loop.delay}, so that with {count} in unroll.sections no signal ever arrives; "
+                f"write {smaller}more passes there",
                 ("loops", name, "delay"),
             )
     windows = section_windows(spec)

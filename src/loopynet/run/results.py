@@ -57,11 +57,7 @@ class _Results(_Data):
     test: _Part | None = None
 
     @model_validator(mode="after")
-    def _finished_with_figures(self) -> _Results:
-        if not self.interrupted and self.test is None:
-            raise PydanticCustomError(
-                "test", "has no figures of test images, as runs of a search have none"
-            )
+    def _same_unrolls(self) -> _Results:
         parts = [part for part in (self.validation, self.test) if part is not None]
         if len({len(part.accuracies) for part in parts}) > 1:
             raise PydanticCustomError("unrolls", "has parts of different numbers of unrolls")
@@ -79,7 +75,13 @@ class _DataFile(_Data):
 
 def check_results(data: object, path: Path) -> dict[str, Any]:
     """Return the data of results.json; raises RunError if it is not what training writes."""
-    return _checked(_Results, data, path)
+    found = _checked(_Results, data, path)
+    if not found["interrupted"] and found.get("test") is None:
+        raise RunError(
+            f"{path}: has no figures of test images, as runs of a search have none; "
+            f"train {path.parent / 'config.yaml'} to have them"
+        )
+    return found
 
 
 def check_environment(data: object, path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from loopynet.errors import SpecError
-from loopynet.foreign import read_text
+from loopynet.foreign import encodes, read_text
 
 LARGEST_FILE = 1_000_000
 LARGEST_DOCUMENT = 100_000
@@ -159,7 +159,7 @@ class _Reader:
         if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
             return [self.read(item, (*path, i)) for i, item in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode) and node.tag == _untagged(node):
-            if not _encodes(node.value):
+            if not encodes(node.value):
                 raise self._error(node, "half a character (a surrogate); write the whole")
             return _scalar(node)
         raise self._error(node, f"the tag {node.tag[:60]} is not allowed; a spec is plain data")
@@ -192,14 +192,6 @@ def _untagged(node: yaml.ScalarNode) -> str:
 
 
 _RESOLVER = yaml.resolver.Resolver()
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:

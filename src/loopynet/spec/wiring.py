@@ -123,6 +123,8 @@ class Unroll(SpecModel):
     def _steps_are_those_of_the_sections(cls, value: Any) -> Any:
         """Count the unrolls of all sections, unless steps says the number itself."""
         sections = value.get("sections") if isinstance(value, Mapping) else None
+        if sections in ([], ()) and isinstance(value, Mapping) and "steps" not in value:
+            raise located_errors({("sections",): "is empty; write unroll.steps, too"})
         counts = isinstance(sections, list | tuple) and all(type(n) is int for n in sections)
         return {"steps": sum(sections), **value} if sections and counts else value
 
