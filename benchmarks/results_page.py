@@ -45,7 +45,14 @@ Every picture of the copy of CIFAR-10 used here was re-encoded as JPEG. Fine det
 damaged, and accuracies are 1 to 2 points lower than on the original pictures, so the networks
 should be compared with each other rather than with published figures.
 
-    LOOPYNET_DATA=FOLDER loopynet reproduce fig8 --batch-size 32{options} --out results/fig8
+{note}    LOOPYNET_DATA=FOLDER loopynet reproduce fig8 --batch-size {sizes}{options} \\
+        --out results/fig8
+"""
+WINDOWS = """\
+An epoch is the windows of the library of 2016: with batches of 5, 4,001 of them over 4,005 images
+of the 20,000, with batches of 32, 626 over 657. Validation and test figures are of the first 110
+images each, and so are their intervals.
+
 """
 
 MNIST = """\
@@ -89,8 +96,7 @@ def page(results: Path = RESULTS) -> str:
     for protocol in PROTOCOLS:
         summary, claims, times = fig8(results, protocol)
         if summary is not None:
-            options = "" if protocol == "standard" else " --protocol published"
-            parts += [CIFAR10.format(protocol=protocol, options=options)]
+            parts += [introduced(protocol, summary)]
             parts += [figures_table(EXPERIMENTS["fig8"], summary)]
             parts += [markdown_tables(summary, costs=False), claims_table(claims)]
             parts += [step_times(times)] if times and protocol == "standard" else []
@@ -99,6 +105,19 @@ def page(results: Path = RESULTS) -> str:
     parts += [MNIST, *mnist(results, Scale(seeds=3))]
     parts += [CONSTANT, *mnist(results, Scale(changes=CONSTANT_CHANGES))]
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
+
+
+def introduced(protocol: str, summary: Summary) -> str:
+    """Return what stands above the tables of figure 8."""
+    runs = [run for row in summary.rows for run in row.runs]
+    sizes = sorted({run.spec().training.batch_size for run in runs})
+    published = protocol == "published"
+    return CIFAR10.format(
+        protocol=protocol,
+        note=WINDOWS if published else "",
+        sizes=" ".join(map(str, sizes)),
+        options=" --protocol published" if published else "",
+    )
 
 
 def fig8(results: Path, protocol: str) -> tuple[Summary | None, Sequence[Claim], StepTimes | None]:

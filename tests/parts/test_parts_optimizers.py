@@ -1,5 +1,6 @@
 """Optimizers take a step; schedules give their formula's rate at each epoch."""
 
+import copy
 import math
 import warnings
 
@@ -43,6 +44,63 @@ def test_every_optimizer_lowers_the_loss(name):
     assert made.param_groups[0]["lr"] == RATE
     for option, value in optimizers.options(name).items():
         assert made.param_groups[0][option] == value
+
+
+def polynomial(singular: torch.Tensor) -> torch.Tensor:
+    """Return what five steps of Muon's iteration make of singular values, in float64."""
+    s = singular / singular.square().sum().sqrt()
+    for _ in range(5):
+        s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+    return s
+
+
+@pytest.mark.parametrize("shape", [(6, 4, 3, 3), (40, 2, 3, 3), (5, 7), (7, 1)])
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_muon_against_singular_values(shape, nesterov):
+    """Two steps of filters, of a bias, and of a norm that has a row for each unroll."""
+    torch.manual_seed(0)
+    start = [torch.randn(n, dtype=torch.float64) for n in (shape, 3, (2, 3))]
+    ours, theirs = ([torch.nn.Parameter(p.clone()) for p in start] for _ in range(2))
+    groups = [{"params": ours[:2]}, {"params": ours[2:], "plain": True, "weight_decay": 0.0}]
+    value = {"type": "muon", "momentum": 0.8, "nesterov": nesterov, "weight_decay": 0.3}
+    made = optimizers.call(optimizers.parse(value), groups, RATE)
+    decays = [{"params": [p], "weight_decay": d} for p, d in zip(theirs[1:], (0.3, 0), strict=True)]
+    adamw = torch.optim.AdamW(decays, RATE, betas=(0.9, 0.95))
+    past = torch.zeros_like(start[0])
+    for _ in range(2):
+        gradients = [torch.randn_like(p) for p in start]
+        for p, q, gradient in zip(ours, theirs, gradients, strict=True):
+            p.grad, q.grad = gradient.clone(), gradient.clone()
+        made.step()
+        adamw.step()
+        past = 0.8 * past + 0.2 * gradients[0]
+        ahead = 0.8 * past + 0.2 * gradients[0] if nesterov else past
+        u, s, vh = torch.linalg.svd(ahead.flatten(1), full_matrices=False)
+        update = (u * polynomial(s)) @ vh * 0.2 * math.sqrt(max(ahead.flatten(1).shape))
+        with torch.no_grad():
+            theirs[0].mul_(1 - RATE * 0.3).sub_(RATE * update.reshape(shape))
+    for p, q in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-9, atol=1e-9)
+
+
+def test_muon_goes_on_from_its_state():
+    def steps(made, weights, count):
+        for number in range(count):
+            for p in weights:
+                p.grad = torch.sin(p.detach() + number)
+            made.step()
+
+    value = optimizers.parse("muon")
+    weights = [torch.nn.Parameter(torch.ones(3, 2)), torch.nn.Parameter(torch.ones(2))]
+    made = optimizers.call(value, weights, RATE)
+    steps(made, weights, 2)
+    copies = [torch.nn.Parameter(p.detach().clone()) for p in weights]
+    again = optimizers.call(value, copies, 1.0)
+    again.load_state_dict(copy.deepcopy(made.state_dict()))
+    steps(made, weights, 2)
+    steps(again, copies, 2)
+    for p, q in zip(weights, copies, strict=True):
+        assert torch.equal(p, q)
 
 
 def test_sgd_by_hand():

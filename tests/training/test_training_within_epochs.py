@@ -20,6 +20,8 @@ WAYS = {
     "plateau": ("training.learning_rate_schedule={type: plateau, factor: 0.1, patience: 1}",
                 "training.learning_rate=0.3"),
     "early stopping": ("training.early_stopping={patience: 1}", "training.learning_rate=0.1"),
+    "muon": ("training.optimizer=muon", "norm={type: batch, over_time: per_step}",
+             "training.whiten=conv_1"),
     "frozen": ("training.freeze=[conv_1]", "training.optimizer=sgd"),
     "published windows": ("training.protocol=published", "training.nonfinite=skip"),
 }  # fmt: skip

@@ -154,6 +154,26 @@ for _name, _torch_name in (("adamax", "Adamax"), ("nadam", "NAdam"), ("radam", "
     optimizer(_name)(_adam_like(_torch_name, 0.0))
 
 
+@optimizer("muon")
+def muon(
+    parameters: object,
+    learning_rate: float,
+    /,
+    momentum: Share = 0.95,
+    nesterov: bool = True,
+    betas: Betas = (0.9, 0.95),
+    eps: Amount = 1e-8,
+    weight_decay: Amount = 0.0,
+) -> "optim.Optimizer":
+    """Muon (Jordan et al. 2024) for filters and matrices, AdamW for biases and norms.
+
+    The learning rate and the weight decay are those that AdamW would have (Liu et al. 2025).
+    """
+    from loopynet.modules.muon import Muon
+
+    return Muon(parameters, learning_rate, momentum, nesterov, betas, eps, weight_decay)  # type: ignore[arg-type]
+
+
 @optimizer("evolution")
 def evolution(
     parameters: object,

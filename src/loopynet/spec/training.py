@@ -93,6 +93,11 @@ class TrainingSpec(SpecModel):
         description="layers that stay as they are: names, main for all of the main stack; their "
         "norms keep their statistics, and they drop nothing out",
     )
+    whiten: str | None = Field(
+        None,
+        description="the main stack's first layer, whose filters then start as the directions in "
+        "which patches of training images vary, scaled to equal variance; freeze keeps them",
+    )
     learning_rate: Annotated[float, Field(gt=0)] = Field(1e-3, description="of the first epoch")
     learning_rate_schedule: Schedule = Field(Choice("constant"), description="over the epochs")
     warmup_epochs: NonNegativeInt = Field(

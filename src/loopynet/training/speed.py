@@ -107,28 +107,32 @@ def build_optimizer(net: LoopyNet, fused: bool) -> Optimizer:
     """Return the optimizer of a network's training section, fused if it can be and shall be."""
     options = net.spec.training
     optimizer: Optimizer = optimizers.call(
-        options.optimizer, decayed_parameters(net), options.learning_rate
+        options.optimizer, parameter_groups(net), options.learning_rate
     )
     if fused:
         fuse(optimizer)
     return optimizer
 
 
-def decayed_parameters(net: LoopyNet) -> list[dict[str, Any]]:
-    """Return the parameters in groups: those that the optimizer's weight decay shrinks, and others.
+def parameter_groups(net: LoopyNet) -> list[dict[str, Any]]:
+    """Return the parameters in groups, if biases and the numbers of norms are dealt with otherwise.
 
-    With `training.decay: weights` these are biases and the numbers of norms: to shrink them takes
-    away what they are there for and does not make the network simpler.
+    `training.decay: weights` does not shrink them: that takes away what they are there for and does
+    not make the network simpler. Muon knows them as plain: they are no matrices, even where a norm
+    has a row for each unroll.
     """
     named = [(name, p) for name, p in net.named_parameters() if p.requires_grad]
-    if net.spec.training.decay == "all":
+    other: dict[str, Any] = {"weight_decay": 0.0} if net.spec.training.decay == "weights" else {}
+    if net.spec.training.optimizer.name == "muon":
+        other["plain"] = True
+    if not other:
         return [{"params": [p for _, p in named]}]
     kept = [name.rpartition(".")[2] == "bias" or ".norm." in name for name, _ in named]
     groups = {
         keep: [p for (_, p), k in zip(named, kept, strict=True) if k is keep]
         for keep in (False, True)
     }
-    rest = [{"params": groups[True], "weight_decay": 0.0}] if groups[True] else []
+    rest = [{"params": groups[True], **other}] if groups[True] else []
     return [{"params": groups[False]}, *rest]
 
 

@@ -38,6 +38,7 @@ from loopynet.training.need import fitted
 from loopynet.training.progress import ProgressBar
 from loopynet.training.speed import Speed, decide, plain, prepare
 from loopynet.training.trainer import build_trainer, quiet, restored_interrupts
+from loopynet.training.whitening import whiten
 from loopynet.training.workers import (
     ALONE,
     Workers,
@@ -132,6 +133,8 @@ def _prepare(spec: NetworkSpec, *, fresh: bool, workers: Workers) -> tuple[Loopy
     if not len(data.validation):
         check_without_validation(spec.training)
     check_smallest_batch(net.graph, spec.training, len(data.train))
+    if fresh:
+        whiten(net, data.train, data.preprocessing)
     check_shares(spec, len(data.train), workers)
     if spec.training.sync_norm and workers.count > 1:
         synchronize_norms(net)
