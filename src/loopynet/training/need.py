@@ -6,7 +6,6 @@ The network runs once forwards and backwards on tensors that have shapes and no 
 
 from __future__ import annotations
 
-import os
 import weakref
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from loopynet.errors import LoopyNetError, SpecError
-from loopynet.graph import build_graph, costs
-from loopynet.graph.costs import machine_bytes, show_bytes
+from loopynet.graph import build_graph, costs, free_memory
+from loopynet.graph.costs import show_bytes
 from loopynet.network import LoopyNet
 from loopynet.network.loss import loss_over_time
 from loopynet.parts.choice import Choice
@@ -108,32 +107,7 @@ def free_bytes(device: torch.device) -> int:
     """Return what a device has left for this process: limits of containers and processes count."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    limits = [machine_bytes(), *_available(), *_limited()]
-    return max(0, min(limits))
-
-
-def _available() -> list[int]:
-    """Return what Linux says is free or can be freed at once."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123
-            lines = dict(line.split(":", 1) for line in file)
-        return [int(lines["MemAvailable"].split()[0]) * 1024]
-    except (OSError, KeyError, ValueError):
-        return []
-
-
-def _limited() -> list[int]:
-    """Return what is left of a limit on this process's address space."""
-    try:
-        import resource
-
-        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-        if limit == resource.RLIM_INFINITY:
-            return []
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
-            return [limit - int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")]
-    except (ImportError, OSError, ValueError):
-        return []
+    return free_memory.free_bytes()
 
 
 @dataclass(frozen=True)
