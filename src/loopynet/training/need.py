@@ -22,6 +22,7 @@ from loopynet.graph.costs import show_bytes
 from loopynet.network import LoopyNet
 from loopynet.network.loss import loss_over_time
 from loopynet.parts.choice import Choice
+from loopynet.run import best_device
 from loopynet.spec import NetworkSpec
 from loopynet.training.frozen import freeze
 
@@ -63,6 +64,12 @@ class _Held(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.now -= count
 
 
+def training_device(spec: NetworkSpec) -> torch.device:
+    """Return where a network is trained: the device that its spec names, or the best one here."""
+    name = spec.training.device
+    return best_device() if name == "auto" else torch.device(name)
+
+
 def tensor_bytes(spec: NetworkSpec, batch_size: int | None = None) -> int:
     """Return the bytes that a training step holds at most, beside the weights.
 
@@ -71,9 +78,9 @@ def tensor_bytes(spec: NetworkSpec, batch_size: int | None = None) -> int:
 
     Args:
         spec: the network and its training.
-        batch_size: the spec's if None.
+        batch_size: the spec's if None; 1 if that is auto.
     """
-    size = batch_size or spec.training.batch_size
+    size = batch_size or spec.training.least_images
     if spec.unroll.until == "converged":
         found = costs(build_graph(spec))
         return found.training_bytes(size) - 4 * found.numbers
@@ -156,7 +163,7 @@ def fitted(spec: NetworkSpec, device: torch.device) -> NetworkSpec:
 
 
 def _smaller(spec: NetworkSpec, device: torch.device, free: int) -> int:
-    size = spec.training.batch_size // 2
+    size = spec.training.least_images // 2
     while size and process_bytes(spec, device, size) > free:
         size //= 2
     return size
