@@ -219,7 +219,7 @@ def _run_trainer(
     speed: Speed,
 ) -> bool:
     """Train; returns whether the user interrupted it (Lightning then exits)."""
-    options = net.spec.training
+    options, share = net.spec.training, (trainer.global_rank, trainer.world_size)
     batches = Batches(
         data.train,
         data.preprocessing,
@@ -228,9 +228,9 @@ def _run_trainer(
         seed=options.seed,
         augment=build_augmentation(options.augmentation),
         protocol=options.protocol,
-        share=(trainer.global_rank, trainer.world_size),
+        share=share,
     )
-    check = evaluation_batches(data.validation, data.preprocessing, options.protocol)
+    check = evaluation_batches(data.validation, data.preprocessing, options.protocol, share)
     try:
         trainer.fit(
             LoopyModule(net, bool(speed["fused_optimizer"].value), len(batches)),
