@@ -12,7 +12,7 @@ from torch import Tensor
 
 from loopynet.data.preprocessing import Preprocessing
 
-PART_BYTES = 2**22
+PART_BYTES = 2**20
 """Pixels that are looked at together when all images are gone through."""
 
 
@@ -51,7 +51,7 @@ class Images:
         return map(self.take, batches)
 
     def parts(self) -> Iterator[Tensor]:
-        """Yield the pixels of all images, uint8 [n, C, H, W], a few MiB at a time."""
+        """Yield the pixels of all images, uint8 [n, C, H, W], about a MiB at a time."""
         yield from torch.split(self.pixels, part_size(self.pixels.shape[1:]))
 
 

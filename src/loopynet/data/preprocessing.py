@@ -35,7 +35,8 @@ class Preprocessing:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Return the network's input, float32 [N, C, H, W], for uint8 pixels [N, C, H, W]."""
-        return self.normalize(pixels.to(torch.float32) * self.scale)
+        scaled = pixels.to(torch.float32) * self.scale
+        return scaled.sub_(self.mean.to(scaled.device)).div_(self.std.to(scaled.device))
 
     def normalize(self, scaled: Tensor) -> Tensor:
         """Return (scaled - mean) / std for float32 pixels [N, C, H, W] that are scaled already."""

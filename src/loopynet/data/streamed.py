@@ -67,7 +67,7 @@ class StreamedImages(Images):
                 yield ahead.result()
 
     def parts(self) -> Iterator[Tensor]:
-        """Yield the pixels of all images, uint8 [n, C, H, W], a few MiB at a time."""
+        """Yield the pixels of all images, uint8 [n, C, H, W], about a MiB at a time."""
         rows = torch.split(torch.arange(len(self)), part_size(self.frame.shape))
         for pixels, _ in self.each(rows):
             yield pixels
