@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from loopynet.graph.costs import show_bytes
 from loopynet.spec import NetworkSpec
 from loopynet.training.need import free_bytes, process_bytes, training_device
@@ -26,9 +28,9 @@ def with_number(
     """
     device = training_device(spec)
     free = free_bytes(device) // (workers.devices if device.type == "cpu" else 1)
-    size = 1 << (max(images, 1).bit_length() - 1)
-    while size > 1 and _needed(spec, size, workers) > SHARE * free:
-        size //= 2
+    exponents = range(max(images, 1).bit_length())
+    fitting = bisect_right(exponents, SHARE * free, key=lambda e: _needed(spec, 2**e, workers))
+    size: int = 2 ** max(0, fitting - 1)
     amount = show_bytes(_needed(spec, size, workers))
     said = (
         f"training.batch_size: {size} found, the largest power of two that fits "
