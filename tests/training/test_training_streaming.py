@@ -5,7 +5,6 @@ import subprocess
 import sys
 from textwrap import dedent
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -66,7 +65,7 @@ def test_a_run_that_goes_on_is_not_fitted_to_its_images_again(folder, tmp_path, 
     assert found.plain() == done.test.plain()
 
 
-COUNT, SIDE, LIMIT = 16_000, 64, 144 * 2**20  # 187.5 MiB once decoded
+COUNT, SIDE, LIMIT = 24_000, 64, 250 * 2**20  # 281 MiB once decoded
 LARGE = dedent("""
     import resource, sys
     from loopynet import DataError, load_spec
@@ -88,9 +87,8 @@ LARGE = dedent("""
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs RLIMIT_DATA")
 def test_a_set_larger_than_the_memory_of_the_process(tmp_path):
     """Its images are of one color each: small on the disk, and large once decoded."""
-    shades = np.random.default_rng(0).integers(0, 256, (COUNT, 1, 1, 3), np.uint8)
-    pictures = (np.broadcast_to(shade, (SIDE, SIDE, 3)).copy() for shade in shades)
-    images = [png(Image.fromarray(picture)) for picture in pictures]
+    shades = [png(Image.new("RGB", (SIDE, SIDE), (i, 255 - i, 2 * i))) for i in range(100)]
+    images = [shades[i % 100] for i in range(COUNT)]
     write_parquet(tmp_path / "set" / "train.parquet", images, [i % 10 for i in range(COUNT)], None)
     changes = ["data.name=./set", f"input.shape=[3, {SIDE}, {SIDE}]", "layers.conv_1.stride=16",
                "training.epochs=1", "training.batch_size=64"]  # fmt: skip
@@ -100,6 +98,6 @@ def test_a_set_larger_than_the_memory_of_the_process(tmp_path):
         env={**os.environ, **threads}, capture_output=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert 'the 16,000 images of "set" need 187.5 MiB in memory' in done.stdout
+    assert 'the 24,000 images of "set" need 281.2 MiB in memory' in done.stdout
     assert "write data.streaming: true" in done.stdout
-    assert RunFolder(tmp_path / "streamed").results()["test"]["images"] == 2400
+    assert RunFolder(tmp_path / "streamed").results()["test"]["images"] == 3600
