@@ -132,7 +132,7 @@ def fig8(results: Path, protocol: str) -> tuple[Summary | None, Sequence[Claim],
             folders.append(CellFolder(cell, RunFolder(config.parent)))
     if not folders:
         return None, (), None
-    folders.sort(key=lambda f: (f.cell.spec.training.batch_size, NETWORKS.index(f.cell.spec.name)))
+    folders.sort(key=lambda f: (f.cell.spec.training.step_images, NETWORKS.index(f.cell.spec.name)))
     file = results / "fig8" / "step-times.json"
     times = StepTimes(**json.loads(file.read_text())) if file.is_file() else None
     summary = summarize(folders, experiment.title, "", experiment.baseline)

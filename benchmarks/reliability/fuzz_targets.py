@@ -34,7 +34,7 @@ def config(data: bytes) -> None:
 
     spec = parse_spec(_text(data))
     graph = build_graph(spec)
-    check_memory(graph, spec.training.batch_size)
+    check_memory(graph, spec.training.least_images)
     advice(spec, graph)
 
 

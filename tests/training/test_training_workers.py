@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import lightning
 import pytest
 import torch
 from torch import distributed
@@ -17,6 +18,7 @@ from loopynet.data import Batches, Images, Preprocessing
 from loopynet.network import loss_over_time
 from loopynet.spec import DataSpec
 from loopynet.training import Workers, train
+from loopynet.training.module import LoopyModule
 from loopynet.training.workers import share_of_mean, synchronize_norms
 from training.small_runs import small_spec
 
@@ -113,12 +115,56 @@ def losses(folder):
         return [float(row["train_loss"]) for row in csv.DictReader(file)]
 
 
+def validate(folder, devices):
+    """Write the figures of the network on validation images, and how many each process saw."""
+    pixels = torch.randint(0, 256, (257, 1, 8, 8), generator=torch.Generator().manual_seed(1))
+    data = Images(pixels.to(torch.uint8), torch.arange(257) % 10), images()[1]
+    torch.manual_seed(0)
+    module = LoopyModule(LoopyNet(small_spec(*NORMED)))
+    trainer = lightning.Trainer(
+        accelerator="cpu", devices=devices, logger=False, enable_progress_bar=False,
+        strategy="ddp_spawn" if devices > 1 else "auto", num_sanity_val_steps=0,
+    )  # fmt: skip
+    trainer.validate(module, Counted(*data, folder), verbose=False)
+    return {key: float(value) for key, value in trainer.callback_metrics.items()}
+
+
+class Counted(Batches):
+    """The batches of an evaluation; each process writes down how many images it got."""
+
+    def __init__(self, data, preprocessing, folder):
+        super().__init__(data, preprocessing, 256, shuffle=False)
+        self.folder = folder
+
+    def __iter__(self):
+        if distributed.is_initialized():
+            self.share = distributed.get_rank(), distributed.get_world_size()
+        seen = []
+        for x, labels in super().__iter__():
+            seen.append(len(x))
+            yield x, labels
+        (self.folder / f"seen-{self.share[0]}-of-{self.share[1]}").write_text(str(seen))
+
+
+def test_two_processes_validate_together_what_one_does(tmp_path):
+    """257 images in batches of 256: of the last one, the second process has none."""
+    alone, both = validate(tmp_path, 1), validate(tmp_path, 2)
+    assert both["validation_accuracy"] == alone["validation_accuracy"] > 0
+    assert both["validation_loss"] == pytest.approx(alone["validation_loss"], rel=1e-6)
+    seen = {file.name: file.read_text() for file in tmp_path.glob("seen-*")}
+    assert seen == {
+        "seen-0-of-1": "[256, 1]", "seen-0-of-2": "[128, 1]", "seen-1-of-2": "[128, 0]",
+    }  # fmt: skip
+
+
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs POSIX")
 def test_the_command_on_two_devices_and_on_with_one(tmp_path):
     alone = run("train", "digits-loopy", "--run", "alone", "--set", *CHANGES, cwd=tmp_path)
     words = ["train", "digits-loopy", "--devices", "2", "--run", "two", "--set", *CHANGES]
     both = run(*words, cwd=tmp_path)
-    assert alone.returncode == both.returncode == 0, both.stderr
+    words[words.index("two")] = "streamed"
+    streamed = run(*words, "data.streaming=true", cwd=tmp_path)
+    assert alone.returncode == both.returncode == streamed.returncode == 0, both.stderr
     assert both.stdout.count("test accuracy") == 1
     assert both.stdout.count("epoch 2/2") == 1
     runs = tmp_path / "runs"
@@ -126,7 +172,9 @@ def test_the_command_on_two_devices_and_on_with_one(tmp_path):
     assert {p.name for p in (runs / "two").iterdir()} == {
         p.name for p in (runs / "alone").iterdir()
     }
-    assert sorted(p.name for p in runs.iterdir()) == ["alone", "two"]
+    assert sorted(p.name for p in runs.iterdir()) == ["alone", "streamed", "two"]
+    weights = [(runs / name / "model.safetensors").read_bytes() for name in ("two", "streamed")]
+    assert weights[0] == weights[1]
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs POSIX")

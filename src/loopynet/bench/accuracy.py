@@ -52,7 +52,7 @@ def accuracy_loss(folder: Path = FOLDER) -> AccuracyLoss | None:
         mode = training.gradient.name
         if mode == "truncated" and training.gradient.options.get("steps", 1) != 1:
             continue
-        found[training.batch_size, training.seed][mode] = (
+        found[training.step_images, training.seed][mode] = (
             100 * results["test"]["accuracy"],
             results["epochs"],
         )

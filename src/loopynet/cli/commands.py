@@ -91,7 +91,7 @@ def run_describe(options: argparse.Namespace) -> int:
     _, spec, graph = checked(options.spec, options.changes, memory=False)
     from loopynet.describe import render
 
-    render(graph, terminal(), spec.training.batch_size)
+    render(graph, terminal(), spec.training.least_images)
     return 0
 
 
@@ -131,7 +131,7 @@ def run_check(options: argparse.Namespace) -> int:
     from loopynet.graph.costs import costs, show_bytes
 
     cost = costs(graph)
-    memory = show_bytes(cost.training_bytes(spec.training.batch_size))
+    memory = show_bytes(cost.training_bytes(spec.training.least_images))
     terminal().print(
         f"{spec.name}: fine. {_count(len(graph.layers), 'layer')}, "
         f"{_count(len(graph.loops), 'loop')}, {_count(graph.steps, 'unroll')}, "

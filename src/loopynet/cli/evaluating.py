@@ -61,7 +61,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_evaluate(options: argparse.Namespace) -> int:
     """Evaluate a run."""
-    from loopynet.data import load_data
     from loopynet.run import RunFolder, best_device, evaluate
 
     if options.out and not options.early_exit:
@@ -72,15 +71,15 @@ def run_evaluate(options: argparse.Namespace) -> int:
     net = run.network()
     if options.each and net.spec.unroll.until == "converged":
         raise LoopyNetError("--each: the network answers at its fixed point only; leave --each out")
-    data = load_data(net.spec.data, net.graph.input_shape, *net.graph.output_shape)
+    data = run.data()
     images = getattr(data, options.split)
     protocol = options.protocol or net.spec.training.protocol
-    result = evaluate(net, images, run.preprocessing(), options.unrolls, best_device(), protocol)
+    result = evaluate(net, images, data.preprocessing, options.unrolls, best_device(), protocol)
     print_evaluation(terminal(), options.split, result, each=options.each)
     if options.early_exit or options.stop:
-        _print_exits(net, images, run.preprocessing(), options)
+        _print_exits(net, images, data.preprocessing, options)
     if options.early_exit:
-        _print_choice(net, data, run.preprocessing(), options)
+        _print_choice(net, data, options)
     return 0
 
 
@@ -113,9 +112,7 @@ def _print_exits(
     terminal().print(table)
 
 
-def _print_choice(
-    net: LoopyNet, data: ImageData, preprocessing: Preprocessing, options: argparse.Namespace
-) -> None:
+def _print_choice(net: LoopyNet, data: ImageData, options: argparse.Namespace) -> None:
     """Choose a threshold on the validation images, print what it gives, and keep it."""
     from rich.markdown import Markdown
 
@@ -131,7 +128,7 @@ def _print_choice(
     images = getattr(data, options.split)
     lost = (LOST if options.lost is None else options.lost) / 100
     found = measure_early_exit(
-        net, data.validation, images, preprocessing, lost, options.split, best_device()
+        net, data.validation, images, data.preprocessing, lost, options.split, best_device()
     )
     page, console = early_exit_tables(found), terminal()
     console.print(Markdown(page) if console.is_terminal else page)

@@ -225,9 +225,11 @@ def _step_times(
     kept = RunFolder(Path(options.out))
     if not names:
         return None
-    largest = max(folder.cell.spec.training.batch_size for folder in folders)
+    largest = max(folder.cell.spec.training.step_images for folder in folders)
     known = {
-        f.cell.spec.name: f.cell.spec for f in folders if f.cell.spec.training.batch_size == largest
+        f.cell.spec.name: f.cell.spec
+        for f in folders
+        if f.cell.spec.training.step_images == largest
     }
     specs = {name: known[name] for name in names}
     if (kept.path / "step-times.json").is_file():

@@ -116,19 +116,20 @@ def _images(
     run: RunFolder, net: LoopyNet, split: str, words: Sequence[str]
 ) -> tuple[Shown, Tensor]:
     """Return the images that are asked for, as they are and preprocessed."""
-    from loopynet.data import load_data
+    import torch
+
     from loopynet.explain.explain_page import Shown
     from loopynet.network.checks import check_one_answer
 
     if len(net.graph.input_shape) != 3:
         raise LoopyNetError(f'"{net.graph.name}" takes vectors, and only images can be shown')
     check_one_answer(net.graph, "the page of explained images")
-    data = load_data(net.spec.data, net.graph.input_shape, *net.graph.output_shape)
+    data = run.data()
     images, names = getattr(data, split), run.class_names()
     numbers = chosen_images(words, len(images))
-    pixels = images.pixels[numbers]
-    labels = tuple(names[i] if i < len(names) else str(i) for i in images.labels[numbers].tolist())
-    return Shown(pixels / 255, labels, tuple(numbers), split), run.preprocessing()(pixels)
+    pixels, classes = images.take(torch.tensor(numbers))
+    labels = tuple(names[i] if i < len(names) else str(i) for i in classes.tolist())
+    return Shown(pixels / 255, labels, tuple(numbers), split), data.preprocessing(pixels)
 
 
 def chosen_images(words: Sequence[str], count: int) -> list[int]:

@@ -48,7 +48,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_measure(options: argparse.Namespace) -> int:
     """Measure a run."""
-    from loopynet.data import load_data
     from loopynet.explain import Sizes, measure
     from loopynet.network.checks import check_one_answer
     from loopynet.run import RunFolder
@@ -57,14 +56,14 @@ def run_measure(options: argparse.Namespace) -> int:
     net = run.network()
     check_one_answer(net.graph, "measuring")
     beside = RunFolder.open(options.beside).network() if options.beside else None
-    data = load_data(net.spec.data, net.graph.input_shape, *net.graph.output_shape)
+    data = run.data()
     images = getattr(data, options.split).first(options.images)
     sizes = Sizes(1000, 640, 128, seeds=5) if options.thorough else None
     console = terminal()
     with _bar(console) as progress:
         found = measure(
             net,
-            run.preprocessing()(images.pixels),
+            data.preprocessing(images.pixels),
             images.labels,
             unrolls=options.unrolls,
             beside=beside,

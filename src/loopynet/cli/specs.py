@@ -32,7 +32,7 @@ def checked(
         spec = validate(source)
         graph = build_graph(spec)
         if memory:
-            check_memory(graph, spec.training.batch_size)
+            check_memory(graph, spec.training.least_images)
     for sentence in advice(spec, graph):
         warnings.warn(sentence, LoopyNetWarning, stacklevel=2)
     return source, spec, graph

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 
 from loopynet.compare.cells import Cell
+from loopynet.errors import SpecError
 from loopynet.spec import NetworkSpec, to_yaml
 from loopynet.spec.read import override, validate
 from loopynet.spec.source import parse_source
@@ -24,7 +25,7 @@ def grid(
         seeds: how many seeds.
 
     Raises:
-        SpecError: a setting that makes no valid spec.
+        SpecError: a setting that makes no valid spec, or one that leaves the batch size open.
     """
     vary = vary or {}
     cells = []
@@ -34,8 +35,18 @@ def grid(
             changes = [f"{key}={value}" for key, value in settings.items()]
             for seed in range(spec.training.seed, spec.training.seed + seeds):
                 changed = change_spec(spec, *changes, f"training.seed={seed}")
+                check_batch_size(changed, "a comparison")
                 cells.append(Cell(changed, settings))
     return cells
+
+
+def check_batch_size(spec: NetworkSpec, what: str) -> None:
+    """Raise SpecError for a batch size that would depend on what is free when a run begins."""
+    if spec.training.batch_size == "auto":
+        raise SpecError(
+            f"training.batch_size is auto, with which the runs of {what} would differ by the "
+            "memory that is free when they begin; write a number"
+        )
 
 
 def change_spec(spec: NetworkSpec, *changes: str) -> NetworkSpec:

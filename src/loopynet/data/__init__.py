@@ -11,6 +11,7 @@ from loopynet.data.load import load_data
 from loopynet.data.preprocessing import Preprocessing
 from loopynet.data.rows import ArrayRows, Source
 from loopynet.data.sources import register_dataset
+from loopynet.data.streamed import StreamedImages
 
 __all__ = [
     "ArrayRows",
@@ -19,6 +20,7 @@ __all__ = [
     "Images",
     "Preprocessing",
     "Source",
+    "StreamedImages",
     "build_augmentation",
     "load_data",
     "read_image",

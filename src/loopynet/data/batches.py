@@ -1,4 +1,4 @@
-"""Mini-batches from images in memory: no workers, no Python per image."""
+"""Mini-batches from images: an order for each epoch, and this process's share of each batch."""
 
 from __future__ import annotations
 
@@ -98,12 +98,13 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         # A generator: the order is drawn with the first batch, since Lightning, when it continues a
         # run, makes the iterator before it tells the epoch.
-        order = self._order().to(self.images.pixels.device)
+        order = self._order().to(self.images.device)
         first, step = self.share
         begin, self._skip = self._skip, 0
-        for number, window in enumerate(self.windows()[begin:], begin + 1):
+        shares = (order[window][first::step] for window in self.windows()[begin:])
+        for number, (pixels, labels) in enumerate(self.images.each(shares), begin + 1):
             self._done = number
-            yield self._batch(order[window][first::step])
+            yield self._batch(pixels, labels)
 
     @property
     def distinct(self) -> int:
@@ -124,9 +125,7 @@ class Batches:
         generator = torch.Generator().manual_seed(mix(self.seed, self._epoch))
         return torch.randperm(len(self.images), generator=generator)
 
-    def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        pixels = self.images.pixels.index_select(0, rows)  # uint8 [n, C, H, W]
-        labels = self.images.labels.index_select(0, rows.to(self.images.labels.device))
+    def _batch(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         if labels.dim() > 1:
             labels = labels.long().masked_fill(labels == UNLABELED, IGNORED)
         if self.augment is None:

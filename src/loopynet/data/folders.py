@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 
-from loopynet.data.idx import has_idx_files, open_idx
+from loopynet.data.idx import compressed, has_idx_files, open_idx
 from loopynet.data.rows import Source
 from loopynet.data.stored import Stored
 from loopynet.data.tables import first_line, load_quietly, open_tables
@@ -22,6 +22,7 @@ _SPLIT_NAME = re.compile(r"(train|test|validation|valid|val)(?![a-zA-Z])")
 _IMAGE_SUFFIXES = {
     ".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
 }  # fmt: skip
+_PACKED = "its IDX files are compressed: unpack them with gunzip, or leave data.streaming out"
 
 Files = dict[str, list[Path]]
 
@@ -46,7 +47,8 @@ def open_folder(folder: Path, keys: tuple[str | None, str | None]) -> Source:
         return _open_parquet(folder, _by_split(tables), keys)
     if has_idx_files(folder):
         train, test = open_idx(folder)
-        return Source(str(folder), str(folder), train, test)
+        packed = _PACKED if compressed(folder) else None
+        return Source(str(folder), str(folder), train, test, cannot_stream=packed)
     if images := _image_files(folder):
         return _open_images(folder, images, keys)
     raise DataError(

@@ -25,8 +25,16 @@ def has_idx_files(folder: Path) -> bool:
     return _find(folder, "train-images-idx3-ubyte") is not None
 
 
+def compressed(folder: Path) -> bool:
+    """Return whether images in IDX files must be unpacked into memory before any can be read."""
+    files = (_find(folder, f"{prefix}-images-idx3-ubyte") for prefix in _PREFIXES.values())
+    return any(file is not None and file.suffix == ".gz" for file in files)
+
+
 def open_idx(folder: Path) -> tuple[ArrayRows, ArrayRows | None]:
-    """Read the training and, if there, the test images of a folder of IDX files.
+    """Open the training and, if there, the test images of a folder of IDX files.
+
+    Files that are not compressed are mapped: images are read when they are looked at.
 
     Raises:
         DataError: a file is missing, damaged, or the counts of images and labels differ.
@@ -45,7 +53,7 @@ def _rows(folder: Path, split: str) -> ArrayRows:
             f"{folder} has {len(images)} {split} images but {len(labels)} labels: "
             "download its files again"
         )
-    return ArrayRows(images, labels.astype(np.int64), f"{folder / prefix}-images-idx3-ubyte")
+    return ArrayRows(images, np.array(labels, np.int64), f"{folder / prefix}-images-idx3-ubyte")
 
 
 def _find(folder: Path, name: str) -> Path | None:
@@ -57,8 +65,10 @@ def _read(folder: Path, name: str, dimensions: int) -> Pixels:
     if file is None:
         raise DataError(f"{folder} has no file {name} or {name}.gz: add it")
     try:
-        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
-            return _numbers(stream, dimensions, file)
+        if file.suffix != ".gz":
+            return _mapped(file, dimensions)
+        with gzip.open(file) as stream:
+            return _unpacked(stream, dimensions, file)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{file} cannot be read ({error}): download it again") from error
 
@@ -68,17 +78,38 @@ class _Readable(Protocol):
         """Return up to `size` bytes."""
 
 
-def _numbers(stream: _Readable, dimensions: int, file: Path) -> Pixels:
-    """Return the numbers of an open IDX file; no more is read, or unpacked, than its head says."""
-    # two zero bytes, 8 for unsigned bytes, the number of dimensions, then each size
-    header = stream.read(4 + 4 * dimensions)
-    sizes = np.frombuffer(header[4:], dtype=">u4").tolist() if len(header) % 4 == 0 else []
+def _mapped(file: Path, dimensions: int) -> Pixels:
+    """Return the numbers of an IDX file, of which only those that are looked at are read."""
+    with file.open("rb") as stream:
+        sizes, offset = _sizes(stream, dimensions, file), stream.tell()
     count = math.prod(sizes)
-    if header[:4] != bytes((0, 0, 8, dimensions)) or len(sizes) != dimensions or count > _LARGEST:
-        raise DataError(f"{file} is damaged or no IDX file of bytes: download it again")
-    data = bytearray()
+    if file.stat().st_size != offset + count:
+        raise _damaged(file)
+    if not count:
+        return np.zeros(sizes, np.uint8)
+    return np.memmap(file, np.uint8, "r", offset, tuple(sizes))
+
+
+def _unpacked(stream: _Readable, dimensions: int, file: Path) -> Pixels:
+    """Return the numbers of an open IDX file; no more is unpacked than its head says."""
+    sizes = _sizes(stream, dimensions, file)
+    count, data = math.prod(sizes), bytearray()
     while len(data) <= count and (part := stream.read(min(_PART, count + 1 - len(data)))):
         data += part
     if len(data) != count:
-        raise DataError(f"{file} is damaged or no IDX file of bytes: download it again")
+        raise _damaged(file)
     return np.frombuffer(data, dtype=np.uint8).reshape(sizes)
+
+
+def _sizes(stream: _Readable, dimensions: int, file: Path) -> list[int]:
+    # two zero bytes, 8 for unsigned bytes, the number of dimensions, then each size
+    header = stream.read(4 + 4 * dimensions)
+    sizes: list[int] = np.frombuffer(header[4:], ">u4").tolist() if len(header) % 4 == 0 else []
+    right = header[:4] == bytes((0, 0, 8, dimensions)) and len(sizes) == dimensions
+    if not right or math.prod(sizes) > _LARGEST:
+        raise _damaged(file)
+    return sizes
+
+
+def _damaged(file: Path) -> DataError:
+    return DataError(f"{file} is damaged or no IDX file of bytes: download it again")

@@ -1,18 +1,24 @@
-"""What loading returns: the images of a data set in memory, in three parts."""
+"""What loading returns: the images of a data set, in three parts."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from loopynet.data.preprocessing import Preprocessing
 
+PART_BYTES = 2**20
+"""Pixels that are looked at together when all images are gone through."""
+
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Labeled images, all in memory.
+    """Labeled images in memory; `StreamedImages` are the same on the disk.
 
     Args:
         pixels: uint8 [N, C, H, W].
@@ -29,6 +35,29 @@ class Images:
     def first(self, count: int) -> Images:
         """Return the first `count` images, or all if there are fewer."""
         return Images(self.pixels[:count], self.labels[:count])
+
+    @property
+    def device(self) -> torch.device:
+        """Where the pixels are."""
+        return self.pixels.device
+
+    def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the pixels, uint8 [n, C, H, W], and the labels of these images, int64 [n]."""
+        pixels = self.pixels.index_select(0, rows)
+        return pixels, self.labels.index_select(0, rows.to(self.labels.device))
+
+    def each(self, batches: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield what `take` returns for each batch of rows."""
+        return map(self.take, batches)
+
+    def parts(self) -> Iterator[Tensor]:
+        """Yield the pixels of all images, uint8 [n, C, H, W], about a MiB at a time."""
+        yield from torch.split(self.pixels, part_size(self.pixels.shape[1:]))
+
+
+def part_size(shape: tuple[int, ...]) -> int:
+    """Return how many images of this shape are looked at together."""
+    return max(1, PART_BYTES // max(1, math.prod(shape)))
 
 
 @dataclass(frozen=True, eq=False)

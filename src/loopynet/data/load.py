@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,29 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from loopynet.data.decode import Frame, frame_for
-from loopynet.data.image_data import ImageData, Images
+from loopynet.data.image_data import ImageData, Images, part_size
 from loopynet.data.maps import UNLABELED, Maps, on_grid
 from loopynet.data.preprocessing import Preprocessing
 from loopynet.data.rows import NO_LABEL, Rows, Source
 from loopynet.data.sources import DATA_VARIABLE, open_source
 from loopynet.data.splits import SplitIndices, split_indices
+from loopynet.data.streamed import StreamedImages
 from loopynet.errors import DataError
+from loopynet.graph.costs import show_bytes
+from loopynet.graph.free_memory import free_bytes
 from loopynet.spec.data import DataSpec
 
 _MAX_CLASSES = 100_000  # a larger integer label is an id of something, not a class
 
 
-def load_data(spec: DataSpec, shape: tuple[int, ...], classes: int | None, *grid: int) -> ImageData:
-    """Load the images that a data spec describes into memory.
+def load_data(
+    spec: DataSpec,
+    shape: tuple[int, ...],
+    classes: int | None,
+    *grid: int,
+    preprocessing: Preprocessing | None = None,
+) -> ImageData:
+    """Load the images that a data spec describes into memory, or find them if they stream.
 
     Args:
         spec: names the data set, its split and its preprocessing.
@@ -33,13 +43,16 @@ def load_data(spec: DataSpec, shape: tuple[int, ...], classes: int | None, *grid
         classes: the network's number of outputs; None to allow any number of classes.
         grid: height and width of the network's outputs, on which label maps are taken: each
             position has the label nearest to its middle. Default: those of the images.
+        preprocessing: that of a run, which is not fitted anew. Default: fitted to the training
+            images.
 
     Returns:
         The training, validation and test images; uint8 pixels, and int64 labels or uint8 maps.
 
     Raises:
         DataError: the data set is missing or damaged, an image or a label does not fit, there are
-            more classes than outputs, or it has labels of the other kind than `spec.labels` says.
+            more classes than outputs, it has labels of the other kind than `spec.labels` says, the
+            images do not fit the memory, or cannot stream.
     """
     frame = frame_for(shape, resize=spec.resize)
     source = open_source(spec)
@@ -51,11 +64,18 @@ def load_data(spec: DataSpec, shape: tuple[int, ...], classes: int | None, *grid
     test_rows = source.train if source.test is None else source.test
     test_maps = source.train_maps if source.test is None else source.test_maps
 
+    _check_room(source, spec, split, frame)
+
     def images(rows: Rows, maps: Maps | None, indices: NDArray[np.int64]) -> Images:
+        # labels first: they are checked in no time, images are not
         if maps is None:
-            return _images(rows, indices, frame, source, classes)
-        labels = on_grid(maps.read(indices, frame), grid or frame.shape[1:])
-        _check_maps(labels, indices, rows, len(source.class_names or ()) or classes or UNLABELED)
+            labels = _labels(rows, indices, source, classes)
+        else:
+            labels = _map_labels(maps, indices, frame, grid or frame.shape[1:])
+            limit = len(source.class_names or ()) or classes or UNLABELED
+            _check_maps(labels, indices, rows, limit)
+        if spec.streaming:
+            return StreamedImages(rows, indices, frame, labels)
         return Images(rows.read(indices, frame), labels)
 
     train = images(source.train, source.train_maps, split.train)
@@ -66,18 +86,39 @@ def load_data(spec: DataSpec, shape: tuple[int, ...], classes: int | None, *grid
         validation=validation,
         test=test,
         class_names=source.class_names or _numbers(train, validation, test),
-        preprocessing=Preprocessing.fit(train.pixels, spec),
+        preprocessing=preprocessing or Preprocessing.fit_parts(train.parts(), spec),
         provenance=_provenance(spec, source, split),
     )
 
 
-def _images(
-    rows: Rows, indices: NDArray[np.int64], frame: Frame, source: Source, classes: int | None
-) -> Images:
-    # labels first: they are checked in no time, images are not
+def _check_room(source: Source, spec: DataSpec, split: SplitIndices, frame: Frame) -> None:
+    """Raise DataError if the images cannot be read as asked: at once, or batch by batch."""
+    if spec.streaming:
+        if source.cannot_stream is not None:
+            raise DataError(f'the data set "{source.name}" cannot stream: {source.cannot_stream}')
+        return
+    count = len(split.train) + len(split.validation) + len(split.test)
+    needed, free = count * math.prod(frame.shape), free_bytes()
+    if needed > free:
+        raise DataError(
+            f'the {count:,} images of "{source.name}" need {show_bytes(needed)} in memory, and '
+            f"{show_bytes(free)} are free: write data.streaming: true, which reads them batch by "
+            "batch"
+        )
+
+
+def _labels(rows: Rows, indices: NDArray[np.int64], source: Source, classes: int | None) -> Tensor:
     labels = rows.labels[indices]
     _check_labels(labels, indices, rows, source, classes)
-    return Images(rows.read(indices, frame), torch.from_numpy(labels))
+    return torch.from_numpy(labels)
+
+
+def _map_labels(
+    maps: Maps, indices: NDArray[np.int64], frame: Frame, grid: tuple[int, ...]
+) -> Tensor:
+    """Return label maps on the network's grid, uint8 [n, H, W], read a few at a time."""
+    starts = range(0, max(len(indices), 1), step := part_size(frame.shape))
+    return torch.cat([on_grid(maps.read(indices[i : i + step], frame), grid) for i in starts])
 
 
 def _check_maps(labels: Tensor, indices: NDArray[np.int64], rows: Rows, limit: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,7 +35,8 @@ class Preprocessing:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Return the network's input, float32 [N, C, H, W], for uint8 pixels [N, C, H, W]."""
-        return self.normalize(pixels.to(torch.float32) * self.scale)
+        scaled = pixels.to(torch.float32) * self.scale
+        return scaled.sub_(self.mean.to(scaled.device)).div_(self.std.to(scaled.device))
 
     def normalize(self, scaled: Tensor) -> Tensor:
         """Return (scaled - mean) / std for float32 pixels [N, C, H, W] that are scaled already."""
@@ -43,6 +44,11 @@ class Preprocessing:
 
     @classmethod
     def fit(cls, pixels: Tensor, spec: DataSpec) -> Preprocessing:
+        """Return `fit_parts` of images that are one tensor, uint8 [N, C, H, W]."""
+        return cls.fit_parts(torch.split(pixels, _FIT_CHUNK), spec)
+
+    @classmethod
+    def fit_parts(cls, parts: Iterable[Tensor], spec: DataSpec) -> Preprocessing:
         """Compute the mean and the standard deviation of training images.
 
         The sums are exact integers and the statistics float64 before they are stored as float32.
@@ -50,18 +56,17 @@ class Preprocessing:
         level: a pixel that is constant in training, such as a black border, must not be blown up.
 
         Args:
-            pixels: uint8 [N, C, H, W], the training images only.
+            parts: uint8 [n, C, H, W] each, together the training images only; how they are
+                parted changes nothing.
             spec: its `scale`, `center` and `standardize` are used.
 
         Raises:
             DataError: there are no images.
         """
-        if len(pixels) == 0:
-            raise DataError("preprocessing needs training images, got none: check data.split.train")
         scale = _SCALES[spec.scale]
-        total, squares = _sums(pixels)
-        mean, _ = _moments(total, squares, len(pixels), spec.center)
-        _, variance = _moments(total, squares, len(pixels), spec.standardize)
+        total, squares, count = _sums(parts)
+        mean, _ = _moments(total, squares, count, spec.center)
+        _, variance = _moments(total, squares, count, spec.standardize)
         if spec.center == "none":
             mean = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
         std = variance.sqrt().clamp_min(1.0) * scale
@@ -117,15 +122,17 @@ def _fits(value: Tensor, shape: tuple[int, ...]) -> bool:
     return value.dim() == len(wanted) and all(have in (1, want) for have, want in pairs)
 
 
-def _sums(pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return sum and sum of squares over images, int64 [C, H, W], of uint8 [N, C, H, W]."""
-    total = torch.zeros(pixels.shape[1:], dtype=torch.int64, device=pixels.device)
-    squares = torch.zeros_like(total)
-    for start in range(0, len(pixels), _FIT_CHUNK):
-        whole = pixels[start : start + _FIT_CHUNK].to(torch.int32)
-        total += whole.sum(0)
-        squares += whole.square_().sum(0)
-    return total, squares
+def _sums(parts: Iterable[Tensor]) -> tuple[Tensor, Tensor, int]:
+    """Return sum and sum of squares over images, int64 [C, H, W], and how many there are."""
+    total, squares, count = torch.tensor(0), torch.tensor(0), 0
+    for pixels in parts:
+        whole = pixels.to(torch.int32)
+        total = total.to(whole.device) + whole.sum(0)
+        squares = squares.to(whole.device) + whole.square_().sum(0)
+        count += len(pixels)
+    if not count:
+        raise DataError("preprocessing needs training images, got none: check data.split.train")
+    return total, squares, count
 
 
 def _moments(

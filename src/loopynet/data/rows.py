@@ -21,7 +21,7 @@ from loopynet.data.stored import IN_THE_TABLE, Stored
 Labels = NDArray[np.int64]
 
 NO_LABEL = int(np.iinfo(np.int64).min)  # stands for a null in a label column
-_CHUNK = 256  # rows that a thread decodes at a time
+_CHUNK = 256  # rows that a thread decodes at a time, at most
 
 
 class Rows(Protocol):
@@ -52,6 +52,7 @@ class Source:
         train_maps: label maps of the rows of `train`, whose labels then say nothing; None if each
             image has one label.
         test_maps: the same of `test`.
+        cannot_stream: why its images can only be held whole, and what to do; None if they need not.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Source:
     notes: tuple[str, ...] = ()
     train_maps: Maps | None = None
     test_maps: Maps | None = None
+    cannot_stream: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,13 +133,15 @@ def _read(indices: NDArray[np.int64], frame: Frame, decode: Callable[[int], Pixe
     """Decode rows straight into one tensor, uint8 [n, C, H, W]."""
     out = torch.empty((len(indices), *frame.shape), dtype=torch.uint8)
     view = out.numpy()
+    threads = min(8, os.cpu_count() or 1)
+    chunk = min(_CHUNK, max(1, -(-len(indices) // threads)))
 
     def fill(start: int) -> None:
-        for place, row in enumerate(indices[start : start + _CHUNK].tolist(), start):
+        for place, row in enumerate(indices[start : start + chunk].tolist(), start):
             view[place] = decode(row)
 
     # Pillow's decoders release the interpreter lock, so threads do decode side by side
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for _ in pool.map(fill, range(0, len(indices), _CHUNK)):
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(fill, range(0, len(indices), chunk)):
             pass
     return out

@@ -10,6 +10,7 @@ from loopynet.errors import DataError
 from loopynet.network import LoopyNet
 from loopynet.network.checks import check_one_answer
 from loopynet.spec import NetworkSpec
+from loopynet.training.batch_size import with_number
 from loopynet.training.checks import check_device, check_smallest_batch, check_without_validation
 from loopynet.training.module import LoopyModule
 from loopynet.training.trainer import build_trainer, quiet, restored_interrupts
@@ -29,6 +30,8 @@ def fit_network(spec: NetworkSpec, x: Tensor, labels: Tensor, seed: int) -> Loop
         DataError: the network has not one logit for each class.
         LoopyNetError: it gives label maps.
     """
+    if spec.training.batch_size == "auto":
+        spec, _ = with_number(spec, len(x))
     options = spec.training
     check_device(options)
     check_without_validation(options)
@@ -43,7 +46,7 @@ def fit_network(spec: NetworkSpec, x: Tensor, labels: Tensor, seed: int) -> Loop
                 f"units: {classes} in its last layer"
             )
         check_smallest_batch(net.graph, options, len(x))
-        batches = DataLoader(TensorDataset(x, labels), options.batch_size, shuffle=True)
+        batches = DataLoader(TensorDataset(x, labels), options.step_images, shuffle=True)
         trainer = build_trainer(net, seed, enable_checkpointing=False)
         with quiet(), restored_interrupts():
             trainer.fit(LoopyModule(net), batches)

@@ -224,7 +224,7 @@ def _initial(
     net: LoopyNet, images: Tensor, labels: Tensor, sizes: Sizes, progress: Progress | None
 ) -> GradientFigures:
     """Return the figures of new networks of a spec; each seed has the same images."""
-    count = min(sizes.gradient, 4 * net.spec.training.batch_size)
+    count = min(sizes.gradient, 4 * net.spec.training.step_images)
     parts = []
     for seed in range(sizes.seeds):
         with torch.random.fork_rng(devices=[]):

@@ -99,7 +99,7 @@ def gradients(
     check_described(net)
     check_sample(net, images, labels, evaluation=False)
     _check_loops_and_chance(net)
-    size = batch_size or net.spec.training.batch_size
+    size = batch_size or net.spec.training.step_images
     if net.training and len(images) % size == 1 and len(images) > 1:
         images, labels = images[:-1], labels[:-1]  # batch norm needs two images
     untied = net.untie().requires_grad_()

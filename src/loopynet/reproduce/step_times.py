@@ -81,7 +81,7 @@ def measure_step_times(
         device: where to run.
         rounds: how often each is timed.
     """
-    size = next(iter(specs.values())).training.batch_size
+    size = next(iter(specs.values())).training.step_images
     steps = {name: _step(spec, device, size) for name, spec in specs.items()}
     seconds: dict[str, list[float]] = {name: [] for name in specs}
     for turn in range(rounds + 1):

@@ -79,11 +79,21 @@ class Evaluation:
 
 
 def evaluation_batches(
-    images: Images, preprocessing: Preprocessing, protocol: Protocol = "standard"
+    images: Images,
+    preprocessing: Preprocessing,
+    protocol: Protocol = "standard",
+    share: tuple[int, int] = (0, 1),
 ) -> Batches:
-    """Return images in their order, in batches of 256, or as the published evaluation took them."""
+    """Return images in their order, in batches of 256, or as the published evaluation took them.
+
+    Args:
+        images: what to look at.
+        preprocessing: of the run.
+        protocol: see `evaluate`.
+        share: of each batch, see `Batches`.
+    """
     size = 100 if protocol == "published" else 256
-    return Batches(images, preprocessing, size, shuffle=False, protocol=protocol)
+    return Batches(images, preprocessing, size, shuffle=False, protocol=protocol, share=share)
 
 
 @torch.inference_mode()

@@ -23,9 +23,10 @@ from typing import Any
 from safetensors.torch import save
 from torch import Tensor
 
-from loopynet.data import Preprocessing
+from loopynet.data import ImageData, Preprocessing, load_data
 from loopynet.errors import RunError
 from loopynet.foreign import read_json, refuse_links, write_whole
+from loopynet.graph import build_graph
 from loopynet.network import LoopyNet
 from loopynet.network.weights import read_tensors
 from loopynet.run.answers import check_answers
@@ -34,6 +35,7 @@ from loopynet.spec import NetworkSpec, read_spec, to_yaml
 from loopynet.zoo import pretrained_folder, pretrained_names
 
 RUNS = Path("runs")
+PREPROCESSING = "preprocessing.safetensors"
 
 
 @dataclass(frozen=True)
@@ -167,8 +169,20 @@ class RunFolder:
 
     def preprocessing(self) -> Preprocessing:
         """Return what turns uint8 pixels into the network's inputs."""
-        tensors = self.read_tensors("preprocessing.safetensors")
+        tensors = self.read_tensors(PREPROCESSING)
         return Preprocessing.from_tensors(tensors, self.spec().input.shape)
+
+    def data(self) -> ImageData:
+        """Return the images that the run's spec names, with the run's preprocessing.
+
+        Raises:
+            DataError: they are not there any more, or changed.
+        """
+        spec = self.spec()
+        graph = build_graph(spec)
+        return load_data(
+            spec.data, graph.input_shape, *graph.output_shape, preprocessing=self.preprocessing()
+        )
 
     def class_names(self) -> tuple[str, ...]:
         """Return the names of the classes, in the order of the logits."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loopynet.compare.grid import change_spec
+from loopynet.compare.grid import change_spec, check_batch_size
 from loopynet.data.seeds import mix
 from loopynet.errors import LoopyNetError
 from loopynet.foreign import read_json, refuse_links, write_whole
@@ -56,6 +56,8 @@ def search(
             a search of something else.
         SpecError: the first of the space's values make no valid spec.
     """
+    if "training.batch_size" not in space:
+        check_batch_size(spec, "a search")
     study = open_study(spec, space, folder)
     _restart_unfinished(study)
     while len(_counted(study)) < trials:

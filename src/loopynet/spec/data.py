@@ -35,6 +35,10 @@ class DataSpec(SpecModel):
         "none", description="standard deviation of the training images to divide by"
     )
     resize: bool = Field(False, description="resize images that differ from the input shape")
+    streaming: bool = Field(
+        False,
+        description="read images from the disk for each batch, instead of holding all in memory",
+    )
     labels: Literal["image", "map"] = Field(
         "image", description="one label for each image, or a map of labels, one for each position"
     )

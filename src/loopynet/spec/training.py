@@ -110,7 +110,11 @@ class TrainingSpec(SpecModel):
         "all",
         description="what the optimizer's weight_decay shrinks: all, or no biases and norms",
     )
-    batch_size: Count = Field(32, description="images per step")
+    batch_size: Count | Literal["auto"] = Field(
+        32,
+        description="images per step; auto: the largest power of two that fits, which the run's "
+        "config.yaml then has",
+    )
     too_large: Literal["refuse", "shrink"] = Field(
         "refuse",
         description="what to do when a batch needs more memory than is free: refuse to train, or "
@@ -174,6 +178,24 @@ class TrainingSpec(SpecModel):
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where it runs")
     speed: Speed = Field(Speed(), description="what makes it fast")
+
+    @property
+    def step_images(self) -> int:
+        """The batch size as a number.
+
+        Raises:
+            SpecError: it is auto, and no training has found it yet.
+        """
+        if self.batch_size == "auto":
+            raise SpecError(
+                "is auto, which only training finds; write a number", ("training", "batch_size")
+            )
+        return self.batch_size
+
+    @property
+    def least_images(self) -> int:
+        """The batch size as a number, or 1 if training has yet to find it."""
+        return 1 if self.batch_size == "auto" else self.batch_size
 
     @model_validator(mode="before")
     @classmethod

@@ -77,8 +77,8 @@ def check_without_validation(options: TrainingSpec) -> None:
 
 def check_smallest_batch(graph: Graph, options: TrainingSpec, images: int) -> None:
     """Raise SpecError if batch norm would meet a single number per channel."""
-    rest = images % options.batch_size if options.protocol == "standard" else 0
-    if (rest or options.batch_size) != 1:
+    rest = images % options.step_images if options.protocol == "standard" else 0
+    if (rest or options.step_images) != 1:
         return
     for node in graph.layers.values():
         if node.norm.type == "batch" and size(node.output_shape) == node.output_shape[0]:

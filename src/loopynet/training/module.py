@@ -122,8 +122,14 @@ class LoopyModule(lightning.LightningModule):
         if not self.evolves:
             loss.backward()  # type: ignore[no-untyped-call]
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
-        """Return the loss of a batch, without label smoothing."""
+    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor | None:
+        """Return the loss of a batch, without label smoothing; None if it has no images.
+
+        Of a last batch with fewer images than there are workers, some have none.
+        """
+        if not len(batch[0]):
+            self._log_means("validation", "validation", 0)
+            return None
         return self._step(batch, "validation", "validation", 0.0)
 
     def _step(
@@ -141,10 +147,15 @@ class LoopyModule(lightning.LightningModule):
         mean = cast(MeanMetric, self.losses[part])
         mean.update(loss.detach(), len(x))
         accuracy(logits if logits.dim() == labels.dim() + 1 else logits[-1], labels)
-        options: dict[str, Any] = {"on_epoch": True, "on_step": False, "batch_size": len(x)}
+        self._log_means(part, prefix, len(x))
+        return loss
+
+    def _log_means(self, part: str, prefix: str, count: int) -> None:
+        """Let the trainer have the means over the epoch, of all workers."""
+        mean, accuracy = (cast(Metric, kind[part]) for kind in (self.losses, self.accuracies))
+        options: dict[str, Any] = {"on_epoch": True, "on_step": False, "batch_size": count}
         self.log(f"{prefix}_loss", mean, **options)
         self.log(f"{prefix}_accuracy", accuracy, prog_bar=True, **options)
-        return loss
 
     def _progressive_loss(self, x: Tensor, labels: Tensor, smoothing: float) -> Tensor:
         """Return the loss after a random number of unrolls, of which only the last m count.

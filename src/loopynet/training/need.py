@@ -6,7 +6,6 @@ The network runs once forwards and backwards on tensors that have shapes and no 
 
 from __future__ import annotations
 
-import os
 import weakref
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +17,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from loopynet.errors import LoopyNetError, SpecError
-from loopynet.graph import build_graph, costs
-from loopynet.graph.costs import machine_bytes, show_bytes
+from loopynet.graph import build_graph, costs, free_memory
+from loopynet.graph.costs import show_bytes
 from loopynet.network import LoopyNet
 from loopynet.network.loss import loss_over_time
 from loopynet.parts.choice import Choice
+from loopynet.run import best_device
 from loopynet.spec import NetworkSpec
 from loopynet.training.frozen import freeze
 
@@ -64,6 +64,12 @@ class _Held(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.now -= count
 
 
+def training_device(spec: NetworkSpec) -> torch.device:
+    """Return where a network is trained: the device that its spec names, or the best one here."""
+    name = spec.training.device
+    return best_device() if name == "auto" else torch.device(name)
+
+
 def tensor_bytes(spec: NetworkSpec, batch_size: int | None = None) -> int:
     """Return the bytes that a training step holds at most, beside the weights.
 
@@ -72,9 +78,9 @@ def tensor_bytes(spec: NetworkSpec, batch_size: int | None = None) -> int:
 
     Args:
         spec: the network and its training.
-        batch_size: the spec's if None.
+        batch_size: the spec's if None; 1 if that is auto.
     """
-    size = batch_size or spec.training.batch_size
+    size = batch_size or spec.training.least_images
     if spec.unroll.until == "converged":
         found = costs(build_graph(spec))
         return found.training_bytes(size) - 4 * found.numbers
@@ -108,32 +114,7 @@ def free_bytes(device: torch.device) -> int:
     """Return what a device has left for this process: limits of containers and processes count."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    limits = [machine_bytes(), *_available(), *_limited()]
-    return max(0, min(limits))
-
-
-def _available() -> list[int]:
-    """Return what Linux says is free or can be freed at once."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123
-            lines = dict(line.split(":", 1) for line in file)
-        return [int(lines["MemAvailable"].split()[0]) * 1024]
-    except (OSError, KeyError, ValueError):
-        return []
-
-
-def _limited() -> list[int]:
-    """Return what is left of a limit on this process's address space."""
-    try:
-        import resource
-
-        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-        if limit == resource.RLIM_INFINITY:
-            return []
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
-            return [limit - int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")]
-    except (ImportError, OSError, ValueError):
-        return []
+    return free_memory.free_bytes()
 
 
 @dataclass(frozen=True)
@@ -182,7 +163,7 @@ def fitted(spec: NetworkSpec, device: torch.device) -> NetworkSpec:
 
 
 def _smaller(spec: NetworkSpec, device: torch.device, free: int) -> int:
-    size = spec.training.batch_size // 2
+    size = spec.training.least_images // 2
     while size and process_bytes(spec, device, size) > free:
         size //= 2
     return size

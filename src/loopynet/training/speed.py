@@ -176,7 +176,7 @@ def _compile(spec: NetworkSpec, graph: Graph, seconds: float, kind: str) -> Deci
         return Decision(False, "not tried on this kind of device")
     if kind == "cpu" and not has_compiler():
         return Decision(False, "no C++ compiler was found (g++ or clang++, or CXX)")
-    if kind == "cpu" and _operations(graph) * spec.training.batch_size < LEAST_STEP:
+    if kind == "cpu" and _operations(graph) * spec.training.step_images < LEAST_STEP:
         return _compile_small(spec, graph)
     return Decision("layers", f"a run of about {seconds:.0f} s pays compiling back")
 

@@ -17,9 +17,11 @@ from loopynet.data import Batches, ImageData, build_augmentation, load_data
 from loopynet.errors import LoopyNetWarning, RunError
 from loopynet.graph import build_graph, check_memory
 from loopynet.network import LoopyNet
-from loopynet.run import RunFolder, best_device, evaluation_batches
+from loopynet.run import RunFolder, evaluation_batches
+from loopynet.run.folder import PREPROCESSING
 from loopynet.spec import NetworkSpec
 from loopynet.training.averaging import AverageWeights
+from loopynet.training.batch_size import with_number
 from loopynet.training.callbacks import EpochTable, KeepBest, Row, StayStopped
 from loopynet.training.checkpointing import CheckpointFiles, CheckpointSteps, newest_checkpoint
 from loopynet.training.checks import (
@@ -34,7 +36,7 @@ from loopynet.training.finish import PARTS, TrainingResult, finish
 from loopynet.training.frozen import freeze, start_from
 from loopynet.training.memory import PeakMemory
 from loopynet.training.module import LoopyModule
-from loopynet.training.need import fitted
+from loopynet.training.need import fitted, training_device
 from loopynet.training.progress import ProgressBar
 from loopynet.training.speed import Speed, decide, plain, prepare
 from loopynet.training.trainer import build_trainer, quiet, restored_interrupts
@@ -42,6 +44,7 @@ from loopynet.training.whitening import whiten
 from loopynet.training.workers import (
     ALONE,
     Workers,
+    agreed,
     check_shares,
     leave_group,
     rank,
@@ -77,11 +80,11 @@ def train(
         RunError: the folder exists, or training failed; the last checkpoint stays.
     """
     check_device(spec.training)
-    spec = _fitted(spec)
-    net, data = _prepare(spec, fresh=True, workers=workers)
+    spec = _fitted(agreed(spec, workers))
+    net, data = _prepare(spec, workers, say)
     run = shared_folder(name, spec, workers)
     if rank() == 0:
-        run.write_spec(spec)
+        run.write_spec(net.spec)
     table = EpochTable(run, say, watch)
     return _fit(net, data, run, table, score=score, progress=progress, workers=workers)
 
@@ -104,10 +107,12 @@ def resume(
     finished = run.path / "results.json"
     if finished.is_file() and not run.results()["interrupted"]:
         raise RunError(f"{run.path}: the run is finished; there is nothing to continue")
-    checkpoint, spec = newest_checkpoint(run), run.spec()
+    checkpoint, spec = newest_checkpoint(run), agreed(run.spec(), workers)
     check_device(spec.training)
-    check_memory(build_graph(spec), spec.training.batch_size)
-    net, data = _prepare(spec, fresh=checkpoint is None, workers=workers)
+    check_memory(build_graph(spec), spec.training.least_images)
+    net, data = _prepare(spec, workers, say, None if checkpoint is None else run)
+    if net.spec != spec and rank() == 0:
+        run.write_spec(net.spec)
     table = EpochTable(run, say, lambda _: None)
     return _fit(net, data, run, table, progress=progress, checkpoint=checkpoint, workers=workers)
 
@@ -116,29 +121,48 @@ def _fitted(spec: NetworkSpec) -> NetworkSpec:
     """Return the spec with a batch that fits the device, or refuse it with numbers."""
     options = spec.training
     if options.too_large == "refuse":
-        check_memory(build_graph(spec), options.batch_size)  # at once, before a weight exists
-    return fitted(spec, best_device() if options.device == "auto" else torch.device(options.device))
+        check_memory(build_graph(spec), options.least_images)  # at once, before a weight exists
+    return fitted(spec, training_device(spec))
 
 
-def _prepare(spec: NetworkSpec, *, fresh: bool, workers: Workers) -> tuple[LoopyNet, ImageData]:
-    """Return the network, with the weights it starts from if it is fresh, and its data."""
+def _prepare(
+    spec: NetworkSpec,
+    workers: Workers,
+    say: Callable[[str], None],
+    begun: RunFolder | None = None,
+) -> tuple[LoopyNet, ImageData]:
+    """Return the network and its data; the network's spec has a number for `batch_size: auto`.
+
+    A run that has begun gives its own preprocessing; one that has not gives the weights to start
+    from.
+    """
     torch.manual_seed(spec.training.seed)
     net = LoopyNet(spec)
-    if spec.training.weights is not None and fresh:
+    if spec.training.weights is not None and begun is None:
         start_from(net, spec.training.weights)
     freeze(net)
     check_augmentation(spec.training, net.graph.input_shape)
     check_label_maps(spec.training, net.graph)
-    data = load_data(spec.data, net.graph.input_shape, *net.graph.output_shape)
+    data = _load(net, begun)
+    if spec.training.batch_size == "auto":
+        net.spec, said = with_number(spec, len(data.train), workers)
+        say(said)
     if not len(data.validation):
         check_without_validation(spec.training)
-    check_smallest_batch(net.graph, spec.training, len(data.train))
-    if fresh:
+    check_smallest_batch(net.graph, net.spec.training, len(data.train))
+    if begun is None:
         whiten(net, data.train, data.preprocessing)
-    check_shares(spec, len(data.train), workers)
+    check_shares(net.spec, len(data.train), workers)
     if spec.training.sync_norm and workers.count > 1:
         synchronize_norms(net)
     return net, data
+
+
+def _load(net: LoopyNet, begun: RunFolder | None) -> ImageData:
+    """Return a network's data; a run that has begun is not fitted to its images again."""
+    if begun is not None and (begun.path / PREPROCESSING).is_file():
+        return begun.data()
+    return load_data(net.spec.data, net.graph.input_shape, *net.graph.output_shape)
 
 
 @restored_interrupts()
@@ -198,18 +222,18 @@ def _run_trainer(
     speed: Speed,
 ) -> bool:
     """Train; returns whether the user interrupted it (Lightning then exits)."""
-    options = net.spec.training
+    options, share = net.spec.training, (trainer.global_rank, trainer.world_size)
     batches = Batches(
         data.train,
         data.preprocessing,
-        options.batch_size,
+        options.step_images,
         shuffle=True,
         seed=options.seed,
         augment=build_augmentation(options.augmentation),
         protocol=options.protocol,
-        share=(trainer.global_rank, trainer.world_size),
+        share=share,
     )
-    check = evaluation_batches(data.validation, data.preprocessing, options.protocol)
+    check = evaluation_batches(data.validation, data.preprocessing, options.protocol, share)
     try:
         trainer.fit(
             LoopyModule(net, bool(speed["fused_optimizer"].value), len(batches)),
@@ -224,7 +248,7 @@ def _run_trainer(
 
 
 def _write_data(run: RunFolder, data: ImageData) -> None:
-    run.write_tensors("preprocessing.safetensors", data.preprocessing.to_tensors())
+    run.write_tensors(PREPROCESSING, data.preprocessing.to_tensors())
     run.write_json("data.json", {"class_names": data.class_names, "provenance": data.provenance})
 
 

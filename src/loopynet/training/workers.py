@@ -72,8 +72,7 @@ def shared_folder(name: str | None, spec: NetworkSpec, workers: Workers) -> RunF
     Raises:
         RunError: it cannot be made, or processes that somebody else started have no name for it.
     """
-    outside = any(os.environ.get(key) for key in ("TORCHELASTIC_RUN_ID", "SLURM_PROCID"))
-    if workers.count > 1 and name is None and outside:
+    if workers.count > 1 and name is None and _started_outside():
         raise RunError("processes that torchrun or SLURM started need a common folder: write --run")
     if rank() == 0:
         run = RunFolder.create(name, spec)
@@ -85,11 +84,32 @@ def shared_folder(name: str | None, spec: NetworkSpec, workers: Workers) -> RunF
     return RunFolder(run_path(path))
 
 
+def agreed(spec: NetworkSpec, workers: Workers) -> NetworkSpec:
+    """Return the spec, in other processes than 0 with the batch size that process 0 has found.
+
+    Raises:
+        SpecError: the size is to be found, and somebody else started the processes.
+    """
+    if workers.count == 1 or spec.training.batch_size != "auto":
+        return spec
+    if _started_outside():
+        raise SpecError(
+            "is auto, and processes that torchrun or SLURM started might each find another size; "
+            "write a number",
+            ("training", "batch_size"),
+        )
+    return spec if rank() == 0 else RunFolder(run_path(os.environ[FOLDER])).spec()
+
+
+def _started_outside() -> bool:
+    return any(os.environ.get(key) for key in ("TORCHELASTIC_RUN_ID", "SLURM_PROCID"))
+
+
 def check_shares(spec: NetworkSpec, images: int, workers: Workers) -> None:
     """Raise SpecError if a batch has fewer images than there are workers."""
     options = spec.training
-    rest = images % options.batch_size if options.protocol == "standard" else 0
-    for size in filter(None, (options.batch_size, rest)):
+    rest = images % options.step_images if options.protocol == "standard" else 0
+    for size in filter(None, (options.step_images, rest)):
         if size < workers.count:
             raise SpecError(
                 f"leaves a batch of {size} of {images:,} images for {workers.count} workers; write "
