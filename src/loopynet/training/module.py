@@ -135,16 +135,23 @@ class LoopyModule(lightning.LightningModule):
         share = self.net.spec.loss.progressive if part == "fit" and self.net.graph.loops else 0.0
         if share:
             loss = (1 - share) * loss + share * self._progressive_loss(x, labels, smoothing)
-        if self.options.nonfinite == "skip" and not bool(torch.isfinite(loss)):
-            return loss  # left out of the weights, and of the epoch's means
         accuracy = cast(MulticlassAccuracy, self.accuracies[part])
         mean = cast(MeanMetric, self.losses[part])
-        mean.update(loss.detach(), len(x))
-        accuracy(logits if logits.dim() == labels.dim() + 1 else logits[-1], labels)
+        if part != "fit" or not self._left_out(loss):
+            mean.update(loss.detach(), len(x))
+            accuracy.update(logits if logits.dim() == labels.dim() + 1 else logits[-1], labels)
         options: dict[str, Any] = {"on_epoch": True, "on_step": False, "batch_size": len(x)}
         self.log(f"{prefix}_loss", mean, **options)
         self.log(f"{prefix}_accuracy", accuracy, prog_bar=True, **options)
         return loss
+
+    def _left_out(self, loss: Tensor) -> bool:
+        """Say whether a training loss counts neither in the weights nor in the epoch's means.
+
+        To an evolution strategy it is a candidate that is worse than all others.
+        """
+        leaves_out = self.options.nonfinite == "skip" or self.evolves
+        return leaves_out and not bool(torch.isfinite(loss))
 
     def _progressive_loss(self, x: Tensor, labels: Tensor, smoothing: float) -> Tensor:
         """Return the loss after a random number of unrolls, of which only the last m count.
