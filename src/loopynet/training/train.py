@@ -79,7 +79,7 @@ def train(
     spec = _fitted(spec)
     net, data = _prepare(spec, fresh=True, workers=workers)
     run = shared_folder(name, spec, workers)
-    if rank() == 0:
+    if rank(workers) == 0:
         run.write_spec(spec)
     table = EpochTable(run, say, watch)
     return _fit(net, data, run, table, score=score, progress=progress, workers=workers)
@@ -150,7 +150,7 @@ def _fit(
     checkpoint: Path | None = None,
     workers: Workers = ALONE,
 ) -> TrainingResult:
-    options, leads = net.spec.training, rank() == 0
+    options, leads = net.spec.training, rank(workers) == 0
     if leads:
         _write_data(run, data)
     with quiet():
@@ -254,7 +254,7 @@ def _trainer(
     callbacks.append(
         ModelCheckpoint(folder, "last", enable_version_counter=False, save_on_train_epoch_end=True)
     )
-    if progress is not None and rank() == 0:
+    if progress is not None and rank(workers) == 0:
         callbacks.append(ProgressBar(progress))
     return build_trainer(
         net,

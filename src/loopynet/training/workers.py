@@ -56,8 +56,14 @@ ALONE = Workers()
 """One process."""
 
 
-def rank() -> int:
-    """Return the number of this process among all that train together; 0 if it is alone."""
+def rank(workers: Workers) -> int:
+    """Return the number of this process among all that train together; 0 if it is alone.
+
+    What the environment says of other processes does not count for one that trains alone: clusters
+    and images of containers set such variables for programs of all kinds.
+    """
+    if workers.count == 1:
+        return 0
     for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
         if os.environ.get(name, "").isdigit():
             if name == "SLURM_PROCID" and int(os.environ.get("SLURM_NTASKS", "1")) < 2:
@@ -75,7 +81,7 @@ def shared_folder(name: str | None, spec: NetworkSpec, workers: Workers) -> RunF
     outside = any(os.environ.get(key) for key in ("TORCHELASTIC_RUN_ID", "SLURM_PROCID"))
     if workers.count > 1 and name is None and outside:
         raise RunError("processes that torchrun or SLURM started need a common folder: write --run")
-    if rank() == 0:
+    if rank(workers) == 0:
         run = RunFolder.create(name, spec)
         os.environ[FOLDER] = str(run.path.absolute())
         return run
