@@ -17,12 +17,14 @@ from loopynet.modules.gradient import Truncated
 from loopynet.network import LoopyNet
 from loopynet.network.loss import IGNORED, loss_over_time
 from loopynet.parts.optimizers import schedules
-from loopynet.spec import TrainingSpec
+from loopynet.spec import TrainingSpec, to_yaml
 from loopynet.training.speed import build_optimizer
 from loopynet.training.workers import share_of_mean
 
 MEANS = "loopynet_means"
 """The key of a checkpoint under which the means of an unfinished epoch are."""
+CONFIG = "loopynet_config"
+"""The key under which the config is that the run has been trained with."""
 
 
 class LoopyModule(lightning.LightningModule):
@@ -97,7 +99,8 @@ class LoopyModule(lightning.LightningModule):
         cast(MeanMetric, self.losses["validation"]).reset()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the epoch's means so far, over all workers, for a checkpoint within it."""
+        """Keep the config, and the epoch's means so far over all workers."""
+        checkpoint[CONFIG] = to_yaml(self.net.spec, resolved=True)
         checkpoint[MEANS] = {}
         for name, mean in self._means().items():
             with mean.sync_context(should_sync=self.workers > 1):

@@ -21,7 +21,12 @@ from loopynet.run import RunFolder, best_device, evaluation_batches
 from loopynet.spec import NetworkSpec
 from loopynet.training.averaging import AverageWeights
 from loopynet.training.callbacks import EpochTable, KeepBest, Row, StayStopped
-from loopynet.training.checkpointing import CheckpointFiles, CheckpointSteps, newest_checkpoint
+from loopynet.training.checkpointing import (
+    CheckpointFiles,
+    CheckpointSteps,
+    check_config,
+    newest_checkpoint,
+)
 from loopynet.training.checks import (
     check_augmentation,
     check_device,
@@ -98,12 +103,14 @@ def resume(
     another number of workers: each batch is the same, and the result differs in rounding.
 
     Raises:
-        RunError: the run is finished, or its checkpoint is damaged.
+        RunError: the run is finished, its checkpoint is damaged, or config.yaml was changed since.
     """
     finished = run.path / "results.json"
     if finished.is_file() and not run.results()["interrupted"]:
         raise RunError(f"{run.path}: the run is finished; there is nothing to continue")
     checkpoint, spec = newest_checkpoint(run), run.spec()
+    if checkpoint is not None:
+        check_config(run, checkpoint, spec)
     check_device(spec.training)
     check_memory(build_graph(spec), spec.training.batch_size)
     net, data = _prepare(spec, fresh=checkpoint is None, workers=workers)
