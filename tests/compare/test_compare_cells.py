@@ -74,3 +74,10 @@ def test_files_that_are_no_spec_do_not_matter(tmp_path):
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "config.yaml").write_text("listen: 8080\n")
     assert find_cells(tmp_path, grid([tiny("one")]))[0].state == "unfinished"
+
+
+def test_a_recipe_that_is_varied_has_its_effect_and_what_was_written_stays():
+    spec = tiny("one", "training={batch_size: 7, recipe: published}")
+    (one, other) = (c.spec.training for c in grid([spec], {"training.recipe": ["null", "modern"]}))
+    assert (one.learning_rate, other.learning_rate) == (1e-3, 0.2)
+    assert one.batch_size == other.batch_size == 7

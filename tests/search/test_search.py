@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from loopynet import LoopyNetError, read_spec
+from loopynet import DataError, LoopyNetError, SpecError, read_spec
 from loopynet.cli.main import main
 from loopynet.search import parse_space, search, search_table
 from loopynet.search.space import Range, Values
@@ -112,3 +112,44 @@ def test_the_command(tmp_path, capsys):
     assert main(["search", "digits-loopy", *words, "--out", str(out)]) == 0
     assert "validation accuracy" in capsys.readouterr().out
     assert {"table.md", "best.yaml", "search.json"} <= {p.name for p in out.iterdir()}
+
+
+ONE = (*SMALL, "training.epochs=1")
+
+
+def test_a_key_that_is_none_is_refused_before_a_run_is_counted(tmp_path):
+    with pytest.raises(SpecError, match='Did you mean "learning_rate"'):
+        search(small_spec(*ONE), parse_space(["training.learning_rat=0.1..0.2"]), tmp_path, 2)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_images_that_cannot_be_read_end_the_search_and_count_for_nothing(tmp_path):
+    nowhere = small_spec("data={name: nowhere/images, split: {train: 10, validation: 5, test: 5}}")
+    for _ in range(2):
+        with pytest.raises(DataError):
+            search(nowhere, parse_space(["unroll.steps=1..2"]), tmp_path, 1)
+
+
+def test_values_that_were_drawn_before_are_not_trained_again(tmp_path):
+    said = []
+    space = parse_space(["unroll.steps=[1, 2]"])
+    study = search(small_spec(*ONE), space, tmp_path, 4, said.append)
+    assert len(study.trials) == 4
+    assert len([*tmp_path.glob("run-*")]) == len({t.user_attrs["values"]["unroll.steps"]
+                                                  for t in study.trials})  # fmt: skip
+    assert any("the values of run 0" in line for line in said)
+
+
+def test_a_run_stopped_by_hand_is_drawn_again(tmp_path, monkeypatch):
+    import loopynet.search.run as module
+
+    def stopped(spec, *_, **__):
+        tried.append(spec.unroll.steps)
+        raise KeyboardInterrupt
+
+    tried, space = [], parse_space(["unroll.steps=1..9"])
+    monkeypatch.setattr(module, "train", stopped)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            search(small_spec(*ONE), space, tmp_path, 1)
+    assert len(set(tried)) == 1

@@ -106,3 +106,45 @@ def test_steps_are_left_out_if_asked_for(tmp_path, monkeypatch):
 def test_a_run_that_only_leaves_out_steps_ends(tmp_path):
     with pytest.raises(RunError, match=r"left out 20 steps before it"):
         train(small_spec("training.nonfinite=skip", *LARGE), str(tmp_path / "run"))
+
+
+def losses(monkeypatch, finite):
+    """Let the n-th loss that is computed be finite only if `finite(n)` says so."""
+    import loopynet.training.module as module
+
+    plain, calls = module.loss_over_time, []
+
+    def spoilt(*words):
+        calls.append(1)
+        return plain(*words) * (1 if finite(len(calls)) else torch.nan)
+
+    monkeypatch.setattr(module, "loss_over_time", spoilt)
+
+
+FEW = ("training.nonfinite=skip", "data.split={train: 200, validation: 100, test: 50}",
+       "training.batch_size=50")  # fmt: skip
+
+
+def test_validation_images_are_never_left_out(tmp_path, monkeypatch):
+    losses(monkeypatch, lambda n: n != 5)  # the first on validation images
+    run = train(small_spec(*FEW, "training.epochs=1"), str(tmp_path / "run")).run
+    assert "nan" in run.metrics.read_text().splitlines()[1].split(",")[5]
+
+
+def test_an_epoch_of_steps_that_are_all_left_out_has_no_figures_of_the_one_before(
+    tmp_path, monkeypatch
+):
+    losses(monkeypatch, lambda n: n <= 4)
+    with (
+        pytest.warns(LoopyNetWarning, match="left out 4 steps"),
+        pytest.raises(RunError, match="the loss became nan in epoch 2"),
+    ):
+        train(small_spec(*FEW), str(tmp_path / "run"))
+
+
+def test_evolution_does_without_candidates_that_overflow(tmp_path, monkeypatch):
+    pytest.importorskip("cma")
+    losses(monkeypatch, lambda n: n % 3)
+    changes = ("training.optimizer={type: evolution, population: 4}", "training.learning_rate=0.01")
+    run = train(small_spec(*FEW[1:], *changes, "training.epochs=1"), str(tmp_path / "run")).run
+    assert "nan" not in run.metrics.read_text().splitlines()[1].split(",")[3]

@@ -113,3 +113,12 @@ def test_an_averaged_run_is_continued_exactly(tmp_path):
     again = RunFolder.open(stopped)
     ours, theirs = (r.read_tensors("model.safetensors") for r in (whole, again))
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_an_averaged_run_killed_before_its_results_still_has_the_average(tmp_path):
+    run = train(small_spec("training.average=0.9", "training.epochs=1"), str(tmp_path / "run")).run
+    before = run.read_tensors("model.safetensors")
+    (run.path / "results.json").unlink()
+    resume(run)
+    after = run.read_tensors("model.safetensors")
+    assert all(torch.equal(before[key], after[key]) for key in before)

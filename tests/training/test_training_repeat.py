@@ -62,3 +62,20 @@ def test_the_command(pair, capsys):
     run, _ = pair
     assert main(["repeat", str(run.path), "--into", str(run.path.parent / "third")]) == 0
     assert "the same: every weight" in capsys.readouterr().out
+
+
+def test_what_is_repeated_of_the_zoo_is_not_written_into_the_package(tmp_path, monkeypatch):
+    import importlib
+
+    module = importlib.import_module("loopynet.training.repeat")
+    asked = []
+
+    def stop(_, path, **__):
+        asked.append(path)
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "train", stop)
+    with pytest.raises(KeyboardInterrupt):
+        repeat(RunFolder.open("mnist-loopy"))
+    assert asked == [str(tmp_path / "runs" / "mnist-loopy-repeat")]

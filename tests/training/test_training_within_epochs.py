@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from loopynet import RunError
 from loopynet.run import RunFolder
 from loopynet.training import resume, train
 from loopynet.training.module import LoopyModule
@@ -84,3 +85,26 @@ def test_the_random_numbers_begin_anew_at_a_checkpoint(tmp_path):
     weights = [run.read_tensors("model.safetensors")["layers.conv_1.op.weight"] for run in runs]
     assert not torch.equal(weights[0], weights[1])
     assert torch.equal(weights[0], weights[2])
+
+
+def test_a_config_that_was_changed_since_is_refused(tmp_path):
+    """A checkpoint brings its own learning rate, schedule and weights along."""
+    run = train(small_spec(BASE[0], "training.epochs=1"), str(tmp_path / "run"), score=()).run
+    (run.path / "results.json").unlink()
+    config = run.path / "config.yaml"
+    text = config.read_text()
+    for old, new, said in (
+        (
+            "learning_rate: 0.001",
+            "learning_rate: 0.5",
+            "training.learning_rate is 0.5, and .* 0.001",
+        ),
+        ("filters: 8", "filters: 6", "layers.conv_1.filters is 6"),
+        ("learning_rate_schedule: constant", "learning_rate_schedule: cosine", "schedule is"),
+    ):
+        assert old in text
+        config.write_text(text.replace(old, new))
+        with pytest.raises(RunError, match=said):
+            resume(run)
+    config.write_text(text.replace("epochs: 1,", "epochs: 2,").replace("keep: last", "keep: best"))
+    assert len(resume(run).run.metrics.read_text().splitlines()) == 3

@@ -19,7 +19,13 @@ from loopynet.network import loss_over_time
 from loopynet.spec import DataSpec
 from loopynet.training import Workers, train
 from loopynet.training.module import LoopyModule
-from loopynet.training.workers import share_of_mean, synchronize_norms
+from loopynet.training.workers import (
+    ALONE,
+    rank,
+    share_of_mean,
+    shared_folder,
+    synchronize_norms,
+)
 from training.small_runs import small_spec
 
 COUNT, SIZE = 22, 8
@@ -92,6 +98,16 @@ def test_two_processes_have_the_gradient_of_one(tmp_path, together):
     assert same == together
     if together:
         torch.testing.assert_close(both[0][1], statistics, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
+def test_a_process_alone_leads_whatever_the_environment_says(name, tmp_path, monkeypatch):
+    monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    assert rank(ALONE) == 0
+    assert rank(Workers(2)) == 1
+    run = shared_folder(str(tmp_path / "run"), small_spec(), ALONE)
+    assert run.path.is_dir()
 
 
 def test_a_batch_too_small_to_share_is_refused(tmp_path):

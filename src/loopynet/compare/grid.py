@@ -7,7 +7,7 @@ from itertools import product
 
 from loopynet.compare.cells import Cell
 from loopynet.errors import SpecError
-from loopynet.spec import NetworkSpec, to_yaml
+from loopynet.spec import NetworkSpec, TrainingSpec, to_yaml
 from loopynet.spec.read import override, validate
 from loopynet.spec.source import parse_source
 
@@ -55,4 +55,20 @@ def change_spec(spec: NetworkSpec, *changes: str) -> NetworkSpec:
     Raises:
         SpecError: the result is no valid spec.
     """
-    return validate(override(parse_source(to_yaml(spec, resolved=True), spec.name), changes))
+    source = parse_source(to_yaml(spec, resolved=True), spec.name)
+    if any(change.partition("=")[0].strip() == "training.recipe" for change in changes):
+        for key in _not_its_own(spec.training):
+            del source.data["training"][key]
+    return validate(override(source, changes))
+
+
+def _not_its_own(training: TrainingSpec) -> set[str]:
+    """Return the keys that nobody wrote: defaults, and what the recipe says.
+
+    Written out with every default they would all come before another recipe's values.
+    """
+    own = training.model_fields_set
+    if training.recipe is not None:
+        recipe = TrainingSpec.model_validate({"recipe": training.recipe})
+        own = {key for key in own if getattr(training, key) != getattr(recipe, key)}
+    return {*TrainingSpec.model_fields} - own

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from loopynet.compare.grid import change_spec, check_batch_size
 from loopynet.data.seeds import mix
-from loopynet.errors import LoopyNetError
+from loopynet.errors import DataError, LoopyNetError, SpecError
 from loopynet.foreign import read_json, refuse_links, write_whole
 from loopynet.search.space import Space
 from loopynet.spec import NetworkSpec, to_yaml
@@ -54,10 +54,12 @@ def search(
     Raises:
         LoopyNetError: Optuna is not installed, there are no validation images, or the folder holds
             a search of something else.
-        SpecError: the first of the space's values make no valid spec.
+        SpecError: a key of the space makes no valid spec, whatever its value.
+        DataError: the images cannot be read, and the space changes nothing of them.
     """
     if "training.batch_size" not in space:
         check_batch_size(spec, "a search")
+    _check_keys(spec, space)
     study = open_study(spec, space, folder)
     _restart_unfinished(study)
     while len(_counted(study)) < trials:
@@ -68,6 +70,19 @@ def search(
         best = change_spec(spec, *changes(study.best_trial.user_attrs["values"]))
         write_whole(folder / BEST, to_yaml(best))
     return study
+
+
+def _check_keys(spec: NetworkSpec, space: Space) -> None:
+    """Raise SpecError for a key that fails with both ends of its range, or all of its values."""
+    for key, allowed in space.items():
+        wrong = []
+        for text in allowed.ends:
+            try:
+                change_spec(spec, *changes({key: text}))
+            except SpecError as error:
+                wrong.append(error)
+        if len(wrong) == len(allowed.ends):
+            raise wrong[0]
 
 
 class _NoImagesError(Exception):
@@ -107,6 +122,9 @@ def _one_run(spec: NetworkSpec, space: Space, folder: Path, trial: Trial, study:
     optuna = _optuna()
     values = {key: allowed.draw(trial, key) for key, allowed in space.items()}
     trial.set_user_attr("values", values)
+    if earlier := _same(study, values):
+        study.tell(trial, earlier.value)
+        return f"the values of run {earlier.number}, {_accuracy(earlier.value)}"
     run = folder / f"run-{trial.number:04d}"
 
     def watch(row: Mapping[str, Any]) -> None:
@@ -128,14 +146,29 @@ def _one_run(spec: NetworkSpec, space: Space, folder: Path, trial: Trial, study:
             "a search judges on validation images, and data.split gives none; write a count"
         ) from None
     except LoopyNetError as error:
+        if isinstance(error, DataError) and not any(k.startswith(("data", "input")) for k in space):
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            raise
         trial.set_user_attr("reason", str(error))
         study.tell(trial, state=optuna.trial.TrialState.FAIL)
         return f"failed: {error}"
     if result.interrupted or result.validation is None:
-        study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt  # the run counts as one that was killed, and is drawn again
     study.tell(trial, result.validation.accuracy)
-    return f"validation accuracy {100 * result.validation.accuracy:.2f} %"
+    return _accuracy(result.validation.accuracy)
+
+
+def _same(study: Study, values: Mapping[str, str]) -> Any:
+    """Return a finished run that had these values; None if there is none.
+
+    Training again would give the same figure.
+    """
+    done = (t for t in study.trials if t.state.name == "COMPLETE")
+    return next((t for t in done if t.user_attrs["values"] == values), None)
+
+
+def _accuracy(share: float) -> str:
+    return f"validation accuracy {100 * share:.2f} %"
 
 
 def _restart_unfinished(study: Study) -> None:

@@ -34,6 +34,12 @@ class Range:
     log: bool
     whole: bool
 
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """The least and the greatest, as YAML text."""
+        ends = (self.low, self.high)
+        return tuple(str(int(end)) if self.whole else repr(end) for end in ends)
+
     def draw(self, trial: Trial, key: str) -> str:
         """Return a value as YAML text."""
         if self.whole:
@@ -50,6 +56,11 @@ class Values:
     """
 
     texts: tuple[str, ...]
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.texts
 
     def draw(self, trial: Trial, key: str) -> str:
         """Return a value as YAML text."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+import lightning
 import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
@@ -33,6 +34,14 @@ class AverageWeights(WeightAveraging):
                     old.copy_(now)
 
         super().__init__(use_buffers=True, multi_avg_fn=torch.no_grad()(average))
+
+    def on_fit_end(self, _: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Give the network the average, also if no epoch was left to train.
+
+        Lightning does so at the end of training, which a run that was killed after its last epoch
+        and is continued does not come to.
+        """
+        self._copy_average_to_current(module)
 
     def weights(self, net: LoopyNet) -> dict[str, Tensor]:
         """Return the averaged state of the network; the network's own before the first step."""

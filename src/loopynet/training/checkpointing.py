@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,24 @@ import lightning
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from loopynet.errors import LoopyNetWarning, RunError
+from loopynet.errors import LoopyNetWarning, RunError, SpecError
 from loopynet.run import RunFolder
 from loopynet.run.checkpoints import checkpoints, is_whole, write_checkpoint
+from loopynet.spec import NetworkSpec, parse_spec
+from loopynet.spec.write import resolved_document
+from loopynet.training.module import CONFIG
 
 OLD_NAME = "last.ckpt"
 """What version 0.1 called its one checkpoint."""
+
+MAY_CHANGE = (
+    "training.device", "training.speed", "training.too_large", "training.nonfinite",
+    "training.keep", "training.early_stopping", "training.checkpoint_every",
+)  # fmt: skip
+"""Keys of a config that decide nothing that a checkpoint holds."""
+
+OPEN_ENDED = ("constant", "step", "multi_step", "exponential", "plateau")
+"""Schedules that do not depend on how many epochs there will be."""
 
 
 class CheckpointFiles(TorchCheckpointIO):
@@ -90,6 +103,45 @@ def newest_checkpoint(run: RunFolder) -> Path | None:
             "delete it to start the run again"
         )
     return None
+
+
+def check_config(run: RunFolder, checkpoint: Path, spec: NetworkSpec) -> None:
+    """Raise RunError if config.yaml says something else than the run was trained with.
+
+    The checkpoint brings its weights, learning rate and schedule with it: the change would be
+    without effect, or would break off. Checkpoints of version 0.1 do not say.
+
+    Args:
+        run: the run.
+        checkpoint: of which it goes on.
+        spec: that of config.yaml now.
+    """
+    text = torch.load(checkpoint, weights_only=True, mmap=True).get(CONFIG)
+    try:
+        began = None if text is None else parse_spec(text)
+    except SpecError:  # keys that this version has no more
+        return
+    if began is None:
+        return
+    may = MAY_CHANGE
+    if spec.training.learning_rate_schedule.name in OPEN_ENDED:
+        may = (*may, "training.epochs")
+    for key, then, now in _changes(resolved_document(began), resolved_document(spec)):
+        if not any(key == one or key.startswith(f"{one}.") for one in may):
+            raise RunError(
+                f"{run.path / 'config.yaml'}: {key} is {now}, and the run has been trained with "
+                f"{then}; change it back, or train the config as a new run"
+            )
+
+
+def _changes(then: Any, now: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield the keys whose values differ, with both."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for name in (*then, *(name for name in now if name not in then)):
+            path = f"{key}.{name}" if key else name
+            yield from _changes(then.get(name), now.get(name), path)
+    elif then != now:
+        yield key, then, now
 
 
 def _damage(file: Path) -> str:

@@ -17,12 +17,14 @@ from loopynet.modules.gradient import Truncated
 from loopynet.network import LoopyNet
 from loopynet.network.loss import IGNORED, loss_over_time
 from loopynet.parts.optimizers import schedules
-from loopynet.spec import TrainingSpec
+from loopynet.spec import TrainingSpec, to_yaml
 from loopynet.training.speed import build_optimizer
 from loopynet.training.workers import share_of_mean
 
 MEANS = "loopynet_means"
 """The key of a checkpoint under which the means of an unfinished epoch are."""
+CONFIG = "loopynet_config"
+"""The key under which the config is that the run has been trained with."""
 
 
 class LoopyModule(lightning.LightningModule):
@@ -97,7 +99,8 @@ class LoopyModule(lightning.LightningModule):
         cast(MeanMetric, self.losses["validation"]).reset()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the epoch's means so far, over all workers, for a checkpoint within it."""
+        """Keep the config, and the epoch's means so far over all workers."""
+        checkpoint[CONFIG] = to_yaml(self.net.spec, resolved=True)
         checkpoint[MEANS] = {}
         for name, mean in self._means().items():
             with mean.sync_context(should_sync=self.workers > 1):
@@ -141,12 +144,11 @@ class LoopyModule(lightning.LightningModule):
         share = self.net.spec.loss.progressive if part == "fit" and self.net.graph.loops else 0.0
         if share:
             loss = (1 - share) * loss + share * self._progressive_loss(x, labels, smoothing)
-        if self.options.nonfinite == "skip" and not bool(torch.isfinite(loss)):
-            return loss  # left out of the weights, and of the epoch's means
         accuracy = cast(MulticlassAccuracy, self.accuracies[part])
         mean = cast(MeanMetric, self.losses[part])
-        mean.update(loss.detach(), len(x))
-        accuracy(logits if logits.dim() == labels.dim() + 1 else logits[-1], labels)
+        if part != "fit" or not self._left_out(loss):
+            mean.update(loss.detach(), len(x))
+            accuracy.update(logits if logits.dim() == labels.dim() + 1 else logits[-1], labels)
         self._log_means(part, prefix, len(x))
         return loss
 
@@ -156,6 +158,14 @@ class LoopyModule(lightning.LightningModule):
         options: dict[str, Any] = {"on_epoch": True, "on_step": False, "batch_size": count}
         self.log(f"{prefix}_loss", mean, **options)
         self.log(f"{prefix}_accuracy", accuracy, prog_bar=True, **options)
+
+    def _left_out(self, loss: Tensor) -> bool:
+        """Say whether a training loss counts neither in the weights nor in the epoch's means.
+
+        To an evolution strategy it is a candidate that is worse than all others.
+        """
+        leaves_out = self.options.nonfinite == "skip" or self.evolves
+        return leaves_out and not bool(torch.isfinite(loss))
 
     def _progressive_loss(self, x: Tensor, labels: Tensor, smoothing: float) -> Tensor:
         """Return the loss after a random number of unrolls, of which only the last m count.

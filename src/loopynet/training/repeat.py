@@ -76,7 +76,8 @@ def repeat(
     """
     if run.results()["interrupted"]:
         raise RunError(f"{run.path}: was interrupted; finish it with `loopynet resume` first")
-    path = name or str((run.path.parent / f"{run.path.name}-repeat").absolute())
+    beside = run.outputs  # that of a zoo entry is not in the installed package
+    path = name or str((beside.parent / f"{beside.name}-repeat").absolute())
     again = train(run.spec(), path, say=say, progress=progress)
     if again.interrupted:
         raise RunError(f"{again.run.path}: was interrupted; nothing was compared")

@@ -23,7 +23,12 @@ from loopynet.spec import NetworkSpec
 from loopynet.training.averaging import AverageWeights
 from loopynet.training.batch_size import with_number
 from loopynet.training.callbacks import EpochTable, KeepBest, Row, StayStopped
-from loopynet.training.checkpointing import CheckpointFiles, CheckpointSteps, newest_checkpoint
+from loopynet.training.checkpointing import (
+    CheckpointFiles,
+    CheckpointSteps,
+    check_config,
+    newest_checkpoint,
+)
 from loopynet.training.checks import (
     check_augmentation,
     check_device,
@@ -83,7 +88,7 @@ def train(
     spec = _fitted(agreed(spec, workers))
     net, data = _prepare(spec, workers, say)
     run = shared_folder(name, spec, workers)
-    if rank() == 0:
+    if rank(workers) == 0:
         run.write_spec(net.spec)
     table = EpochTable(run, say, watch)
     return _fit(net, data, run, table, score=score, progress=progress, workers=workers)
@@ -102,16 +107,18 @@ def resume(
     another number of workers: each batch is the same, and the result differs in rounding.
 
     Raises:
-        RunError: the run is finished, or its checkpoint is damaged.
+        RunError: the run is finished, its checkpoint is damaged, or config.yaml was changed since.
     """
     finished = run.path / "results.json"
     if finished.is_file() and not run.results()["interrupted"]:
         raise RunError(f"{run.path}: the run is finished; there is nothing to continue")
     checkpoint, spec = newest_checkpoint(run), agreed(run.spec(), workers)
+    if checkpoint is not None:
+        check_config(run, checkpoint, spec)
     check_device(spec.training)
     check_memory(build_graph(spec), spec.training.least_images)
     net, data = _prepare(spec, workers, say, None if checkpoint is None else run)
-    if net.spec != spec and rank() == 0:
+    if net.spec != spec and rank(workers) == 0:
         run.write_spec(net.spec)
     table = EpochTable(run, say, lambda _: None)
     return _fit(net, data, run, table, progress=progress, checkpoint=checkpoint, workers=workers)
@@ -177,7 +184,7 @@ def _fit(
     checkpoint: Path | None = None,
     workers: Workers = ALONE,
 ) -> TrainingResult:
-    options, leads = net.spec.training, rank() == 0
+    options, leads = net.spec.training, rank(workers) == 0
     if leads:
         _write_data(run, data)
     with quiet():
@@ -281,7 +288,7 @@ def _trainer(
     callbacks.append(
         ModelCheckpoint(folder, "last", enable_version_counter=False, save_on_train_epoch_end=True)
     )
-    if progress is not None and rank() == 0:
+    if progress is not None and rank(workers) == 0:
         callbacks.append(ProgressBar(progress))
     return build_trainer(
         net,

@@ -56,8 +56,14 @@ ALONE = Workers()
 """One process."""
 
 
-def rank() -> int:
-    """Return the number of this process among all that train together; 0 if it is alone."""
+def rank(workers: Workers) -> int:
+    """Return the number of this process among all that train together; 0 if it is alone.
+
+    What the environment says of other processes does not count for one that trains alone: clusters
+    and images of containers set such variables for programs of all kinds.
+    """
+    if workers.count == 1:
+        return 0
     for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
         if os.environ.get(name, "").isdigit():
             if name == "SLURM_PROCID" and int(os.environ.get("SLURM_NTASKS", "1")) < 2:
@@ -74,7 +80,7 @@ def shared_folder(name: str | None, spec: NetworkSpec, workers: Workers) -> RunF
     """
     if workers.count > 1 and name is None and _started_outside():
         raise RunError("processes that torchrun or SLURM started need a common folder: write --run")
-    if rank() == 0:
+    if rank(workers) == 0:
         run = RunFolder.create(name, spec)
         os.environ[FOLDER] = str(run.path.absolute())
         return run
@@ -98,7 +104,7 @@ def agreed(spec: NetworkSpec, workers: Workers) -> NetworkSpec:
             "write a number",
             ("training", "batch_size"),
         )
-    return spec if rank() == 0 else RunFolder(run_path(os.environ[FOLDER])).spec()
+    return spec if rank(workers) == 0 else RunFolder(run_path(os.environ[FOLDER])).spec()
 
 
 def _started_outside() -> bool:
