@@ -118,8 +118,10 @@ def resume(
     check_device(spec.training)
     check_memory(build_graph(spec), spec.training.least_images)
     net, data = _prepare(spec, workers, say, None if checkpoint is None else run)
-    if net.spec != spec and rank(workers) == 0:
-        run.write_spec(net.spec)
+    if rank(workers) == 0:
+        (run.path / "checkpoints").mkdir(exist_ok=True)  # not there beside a config alone
+        if net.spec != spec:
+            run.write_spec(net.spec)
     table = EpochTable(run, say, lambda _: None)
     return _fit(net, data, run, table, progress=progress, checkpoint=checkpoint, workers=workers)
 
