@@ -70,8 +70,15 @@ and what they would hold at once is added up. On a processor, a process grows by
 23 MiB: copies in other layouts, and freed memory that the C library keeps. These two numbers were
 fitted to nine cases like those below. Training that needs more than is free (of the machine, of
 its container, or of the process's own limit) is refused, with the numbers and with what would fit.
-`training.too_large: shrink` halves the batch until it fits. For networks that run to convergence
-the estimate is rougher, and on GPUs nothing was measured.
+`training.too_large: shrink` halves the batch until it fits, and `training.batch_size: auto` finds
+the largest power of two, not above the number of training images, that is predicted to take four
+fifths of what is free at most. It is found once, after the images are loaded: the number is said,
+is in the run's `config.yaml`, and is what `resume` and `repeat` use. The largest batch is seldom
+the one that learns best. Comparisons and searches ask for a number, since their runs must not
+differ by what is free. Images that do not fit are refused, too; `data.streaming: true` reads them
+from the disk batch by batch (`tests/training/test_training_streaming.py`: 281 MiB of images in a
+process that may take 250 MiB).
+For networks that run to convergence the estimate is rougher, and on GPUs nothing was measured.
 
 {memory}
 

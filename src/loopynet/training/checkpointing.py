@@ -24,7 +24,7 @@ OLD_NAME = "last.ckpt"
 
 MAY_CHANGE = (
     "training.device", "training.speed", "training.too_large", "training.nonfinite",
-    "training.keep", "training.early_stopping", "training.checkpoint_every",
+    "training.keep", "training.early_stopping", "training.checkpoint_every", "data.streaming",
 )  # fmt: skip
 """Keys of a config that decide nothing that a checkpoint holds."""
 
