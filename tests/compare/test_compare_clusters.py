@@ -1,5 +1,6 @@
 """Cells on Ray and by submitit are those that ran here."""
 
+import importlib
 import io
 import os
 import signal
@@ -110,3 +111,21 @@ def test_no_such_place(tmp_path, capsys):
     words = ["--set", "training.epochs=1", "--out", str(tmp_path / "out"), "--on", "moon"]
     assert main(["compare", "digits-loopy", *words]) == 1
     assert "--on moon" in capsys.readouterr().err
+
+
+def test_a_cell_that_a_lost_worker_still_runs_is_waited_for(tmp_path, monkeypatch):
+    module = importlib.import_module("loopynet.compare.run_cells")
+    (folder,) = cells(tmp_path, seeds=1)
+    module.prepare_cell(folder)
+    lock, began = module._lock(folder.run.path), []
+    monkeypatch.setattr(module, "_process", lambda *_, **__: began.append(1) or Ended())
+    monkeypatch.setattr(module.time, "sleep", lambda _: lock.close())
+    module.run_here(str(folder.run.path))
+    assert began == [1]
+
+
+class Ended:
+    returncode = -signal.SIGKILL
+
+    def wait(self):
+        return self.returncode

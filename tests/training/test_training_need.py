@@ -84,3 +84,15 @@ def test_a_limit_of_the_process_counts():
     finally:
         resource.setrlimit(resource.RLIMIT_AS, limits)
     assert need(load_spec("digits-loopy"), CPU).fits
+
+
+def test_a_second_run_an_average_and_a_shorter_precision_count():
+    spec = load_spec("digits-loopy", ("training.batch_size=64",))
+    plain = tensor_bytes(spec)
+
+    def ratio(*changes):
+        return tensor_bytes(load_spec("digits-loopy", ("training.batch_size=64", *changes))) / plain
+
+    assert ratio("loss.progressive=0.5") > 1.5
+    assert ratio("training.average=0.9") > 1
+    assert ratio("training.precision=bfloat16") < 0.8

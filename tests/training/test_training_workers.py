@@ -15,13 +15,16 @@ from torch.multiprocessing.spawn import spawn
 
 from loopynet import LoopyNet, SpecError
 from loopynet.data import Batches, Images, Preprocessing
+from loopynet.modules.evolution import Evolution
 from loopynet.network import loss_over_time
 from loopynet.spec import DataSpec
 from loopynet.training import Workers, train
 from loopynet.training.module import LoopyModule
 from loopynet.training.workers import (
     ALONE,
+    holds_everywhere,
     rank,
+    same_for_all,
     share_of_mean,
     shared_folder,
     synchronize_norms,
@@ -108,6 +111,32 @@ def test_a_process_alone_leads_whatever_the_environment_says(name, tmp_path, mon
     assert rank(Workers(2)) == 1
     run = shared_folder(str(tmp_path / "run"), small_spec(), ALONE)
     assert run.path.is_dir()
+
+
+def decisions(rank, folder):
+    """What two processes with numbers and images of their own do alike."""
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2
+    )
+    cpu = torch.device("cpu")
+    drawn = same_for_all(3 + rank, 5 - rank, workers=2, device=cpu)
+    sound = holds_everywhere(torch.tensor(rank == 0), workers=2)
+    weight = torch.nn.Parameter(torch.ones(3))
+    torch.manual_seed(0)
+    optimizer = Evolution([weight], 0.1, population=4)
+    for _ in range(2):
+        optimizer.step(lambda: float((weight - rank).square().sum()))
+    torch.save([drawn, sound, weight.detach()], f"{folder}/{rank}.pt")
+    distributed.destroy_process_group()
+
+
+def test_two_processes_decide_alike(tmp_path):
+    pytest.importorskip("cma")
+    spawn(decisions, (str(tmp_path),), nprocs=2)
+    one, other = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert one[0] == other[0] == (3, 5)
+    assert one[1] is other[1] is False
+    assert torch.equal(one[2], other[2])
 
 
 def test_a_batch_too_small_to_share_is_refused(tmp_path):

@@ -116,13 +116,15 @@ def _process(run: RunFolder, lock: IO[bytes], jobs: int) -> subprocess.Popen[byt
 def run_here(path: str) -> None:
     """Run the cell in a prepared folder, in a process of its own; leave its reason if it fails.
 
-    It is what a worker of a cluster does. A cell that another process has is left to that.
+    It is what a worker of a cluster does. A cell that another process has is waited for: it may be
+    what a lost worker left behind, and nobody else looks at how that ends.
     """
     run = RunFolder(Path(path))
-    lock = _lock(run.path)
-    if lock is None:
-        return
+    while (lock := _lock(run.path)) is None:
+        time.sleep(POLL_SECONDS)
     with lock:
+        if is_finished(run):
+            return
         process = _process(run, lock, jobs=os.cpu_count() or 1)
         process.wait()
         _note_failure(run, process.returncode)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from loopynet.errors import LoopyNetError
 
@@ -83,6 +83,7 @@ class Evolution(torch.optim.Optimizer):
         for candidate in candidates:
             _set_random_state(random)
             losses.append(self._loss(torch.from_numpy(candidate), closure))
+        losses = _over_all(losses, self._weights[0].device)
         self._tell(candidates, torch.tensor(losses, dtype=torch.float64))
         self._put(torch.from_numpy(np.array(self._strategy.mean)))
         return sum(losses) / len(losses)
@@ -110,6 +111,18 @@ class Evolution(torch.optim.Optimizer):
         super().load_state_dict({k: v for k, v in state_dict.items() if k != "evolution"})
         self._weights = self.param_groups[0]["params"]
         self._begin(mine["start"].cpu(), int(mine["seed"]), list(mine["told"].cpu()))
+
+
+def _over_all(losses: list[float], device: torch.device) -> list[float]:
+    """Return the mean losses of all processes that train together, each of which has a share.
+
+    Otherwise each would follow its own images, and they would have different weights.
+    """
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return losses
+    total = torch.tensor(losses, dtype=torch.float64, device=device)
+    distributed.all_reduce(total)
+    return list((total / distributed.get_world_size()).tolist())
 
 
 def _random_state() -> tuple[Tensor, list[Tensor]]:

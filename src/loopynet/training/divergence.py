@@ -17,6 +17,7 @@ from loopynet.errors import LoopyNetWarning, RunError
 from loopynet.network import LoopyNet
 from loopynet.network.loss import loss_over_time
 from loopynet.training.module import LoopyModule
+from loopynet.training.workers import holds_everywhere
 
 MOST_SKIPPED = 20
 """Steps in a row that `training.nonfinite: skip` leaves out; more will not get better."""
@@ -87,7 +88,7 @@ class StopDivergence(lightning.Callback):
             return  # second meets infinite ones as a matter of course, and scales them down
         grads = [p.grad for p in self.net.parameters() if p.grad is not None]
         sound = torch.isfinite(module.loss) & torch.isfinite(get_total_norm(grads))
-        if bool(sound):
+        if holds_everywhere(sound, trainer.world_size):
             self.in_a_row = 0
             return
         if self.skip and self.in_a_row < MOST_SKIPPED:

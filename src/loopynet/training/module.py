@@ -19,7 +19,7 @@ from loopynet.network.loss import IGNORED, loss_over_time
 from loopynet.parts.optimizers import schedules
 from loopynet.spec import TrainingSpec, to_yaml
 from loopynet.training.speed import build_optimizer
-from loopynet.training.workers import share_of_mean
+from loopynet.training.workers import same_for_all, share_of_mean
 
 MEANS = "loopynet_means"
 """The key of a checkpoint under which the means of an unfinished epoch are."""
@@ -178,6 +178,7 @@ class LoopyModule(lightning.LightningModule):
         least, most = graph.first_readout - 1, self.unrolls or graph.steps
         n = int(torch.randint(least, max(most, least + 1), ()))
         m = int(torch.randint(1, max(most - n, 1) + 1, ()))
+        n, m = same_for_all(n, m, workers=self.workers, device=x.device)
         logits = self.net(x, unrolls=n + m, gradient=Truncated(m), readout="last")
         return loss_over_time(logits, labels, "last", smoothing)
 

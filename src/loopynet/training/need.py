@@ -19,6 +19,7 @@ from torch.utils._pytree import tree_leaves
 from loopynet.errors import LoopyNetError, SpecError
 from loopynet.graph import build_graph, costs, free_memory
 from loopynet.graph.costs import show_bytes
+from loopynet.modules.gradient import Truncated
 from loopynet.network import LoopyNet
 from loopynet.network.loss import loss_over_time
 from loopynet.parts.choice import Choice
@@ -84,7 +85,13 @@ def tensor_bytes(spec: NetworkSpec, batch_size: int | None = None) -> int:
     if spec.unroll.until == "converged":
         found = costs(build_graph(spec))
         return found.training_bytes(size) - 4 * found.numbers
-    with torch.random.fork_rng(devices=[]), FakeTensorMode(allow_non_fake_inputs=True):
+    reduced = spec.training.precision != "float32"
+    kind = torch.bfloat16  # float16 takes as much, and not every CPU has it
+    with (
+        torch.random.fork_rng(devices=[]),
+        FakeTensorMode(allow_non_fake_inputs=True),
+        torch.autocast("cpu", kind, enabled=reduced),
+    ):
         net = LoopyNet(spec).train()
         freeze(net)
         grid = net.graph.output_shape[1:]
@@ -97,11 +104,19 @@ def tensor_bytes(spec: NetworkSpec, batch_size: int | None = None) -> int:
         gradient = spec.training.optimizer.name != "evolution"
         with held, torch.set_grad_enabled(gradient):
             loss = loss_over_time(net(x), labels, spec.loss.steps)
+            if spec.loss.progressive and net.graph.loops:  # at most: no unroll without a gradient
+                again = net(x, gradient=Truncated(net.graph.steps), readout="last")
+                loss = loss + loss_over_time(again, labels, "last")
             if gradient:
                 torch.autograd.backward(loss)
         learned = sum(p.numel() for p in net.parameters() if p.requires_grad)
     moments = MOMENTS.get(spec.training.optimizer.name, 1) * learned * 4
-    return held.most - weights + moments
+    average = 0 if spec.training.average is None else weights - _bytes(x, labels)
+    return held.most - weights + moments + average
+
+
+def _bytes(*tensors: Tensor) -> int:
+    return sum(tensor.untyped_storage().nbytes() for tensor in tensors)
 
 
 def process_bytes(spec: NetworkSpec, device: torch.device, batch_size: int | None = None) -> int:

@@ -143,6 +143,27 @@ def share_of_mean(count: int, workers: int, device: torch.device) -> Tensor | fl
     return count * workers / total
 
 
+def same_for_all(*numbers: int, workers: int, device: torch.device) -> tuple[int, ...]:
+    """Return the numbers that process 0 has, in every process.
+
+    Workers draw random numbers of their own; a norm over the images of all needs the same passes.
+    """
+    if workers == 1 or not torch.distributed.is_initialized():
+        return numbers
+    told = torch.tensor(numbers, device=device)
+    torch.distributed.broadcast(told, 0)
+    return tuple(told.tolist())
+
+
+def holds_everywhere(condition: Tensor, workers: int) -> bool:
+    """Return whether a condition holds in every process, so that all do the same."""
+    if workers == 1 or not torch.distributed.is_initialized():
+        return bool(condition)
+    held = condition.to(torch.int32)
+    torch.distributed.all_reduce(held, torch.distributed.ReduceOp.MIN)
+    return bool(held)
+
+
 def synchronize_norms(net: Module) -> None:
     """Let batch norms take their means over the images of all workers."""
     for module in net.modules():
