@@ -1,7 +1,7 @@
 """What MkDocs does besides: pages and files of the repository that lie outside docs/.
 
-On the repository's own pages a link such as `../CONTRIBUTING.md` leads to the file. In the site, the
-three root pages are pages, and any other file that is linked is copied to `repository/`.
+On the repository's own pages a link such as `../CONTRIBUTING.md` leads to the file. In the site,
+the three root pages are pages, and any other file that is linked is copied to `repository/`.
 """
 
 from __future__ import annotations
