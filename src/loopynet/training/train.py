@@ -97,6 +97,12 @@ def resume(
     A run without a finished epoch starts again, which comes to the same. It may be continued by
     another number of workers: each batch is the same, and the result differs in rounding.
 
+    Args:
+        run: the run.
+        say: called with one line per epoch.
+        progress: the console to draw a live progress bar on; none if None.
+        workers: on how many devices and machines, as in `train`.
+
     Raises:
         RunError: the run is finished, or its checkpoint is damaged.
     """
