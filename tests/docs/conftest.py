@@ -1,4 +1,4 @@
-"""The site, built once for the tests that read it."""
+"""The site, built once for the tests that read it; registries as they were before an example."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from docs_pages import ROOT
+from docs_pages import ALL_REGISTRIES, ROOT
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +24,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture
+def registries_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what an example registers."""
+    for registry in ALL_REGISTRIES:
+        monkeypatch.setattr(registry, "_parts", dict(registry._parts))
+        monkeypatch.setattr(registry, "_canonical", dict(registry._canonical))
