@@ -16,13 +16,14 @@ UNHASHED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cubla
   nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
 RUN ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: help demo test lint types unit format results lock api audit sbom reliability \
+.PHONY: help demo test lint types unit format docs results lock api audit sbom reliability \
   reliability-fuzz clean
 
 help:
 	@echo "make demo     train a network with a feedback loop on handwritten digits"
 	@echo "make test     lint, types and tests"
 	@echo "make format   format the code"
+	@echo "make docs     write the site of docs/ to build/site"
 	@echo "make results  make the pages of figures in docs/ from results/"
 	@echo "make lock     renew requirements/ from pyproject.toml and constraints.txt"
 	@echo "make api      renew tests/api/public.txt after a change of the public API"
@@ -50,6 +51,9 @@ unit: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 results: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/results_page.py

@@ -28,10 +28,14 @@ DOCS = ROOT / "docs"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# (\S+\.\w+)( \(refused\))?\n")
 
+IN_ORDER = [DOCS / "tutorial.md", *sorted(DOCS.glob("how-to/*.md"))]
+"""Pages that are followed from top to bottom: commands run too, in the order of the page."""
+
 PAGES = sorted(
     [
         *(page for page in DOCS.glob("*.md") if page.name != "results.md"),
         *DOCS.glob("systems/*.md"),
+        *DOCS.glob("how-to/*.md"),
         ROOT / "CONTRIBUTING.md",
     ]
 )
@@ -66,6 +70,11 @@ class Block:
     def refused(self) -> bool:
         match = _FILE.match(self.text)
         return bool(match and match[2])
+
+    @property
+    def runs(self) -> bool:
+        """Whether a test can run it; one that cannot says why in its first line."""
+        return not self.text.startswith("# not run: ")
 
     @property
     def fragment(self) -> bool:

@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 for an error, 2 for usage, 130 for Ctrl-C."""
     options = build_parser().parse_args(arguments)
     warnings.showwarning = _show_warning
+    # We draw into files. A notebook hands its own backend on, which need not be installed here.
+    os.environ["MPLBACKEND"] = "agg"
     command = getattr(import_module(f"loopynet.cli.{options.module}"), options.function)
     try:
         status: int = command(options) or 0

@@ -24,6 +24,7 @@ Opener = Callable[[DataSpec], Source]
 
 DATASETS: Registry[Opener] = Registry("data set", "loopynet.datasets")
 register_dataset = DATASETS.register
+"""Decorate a function that returns a `Source`, to register it as the data set of a name."""
 
 DATA_VARIABLE = "LOOPYNET_DATA"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 activations = FunctionRegistry("activation", "loopynet.activations")
 activation = activations.register
+"""Decorate a function that returns a module, to register it as the activation of a name."""
 
 Activation = Annotated[Choice, ChoiceFrom(activations)]
 

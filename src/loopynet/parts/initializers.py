@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 initializers = FunctionRegistry("initializer", "loopynet.initializers")
 initializer = initializers.register
+"""Decorate a function of a weight, to register it as the initializer of a name."""
 
 Initializer = Annotated[Choice, ChoiceFrom(initializers)]
 Amount = Annotated[float, Field(ge=0)]

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 optimizers = FunctionRegistry("optimizer", "loopynet.optimizers")
 optimizer = optimizers.register
+"""Decorate a function of parameters and learning rate that returns an optimizer."""
 Optimizer = Annotated[Choice, ChoiceFrom(optimizers)]
 
 schedules = FunctionRegistry("learning-rate schedule", "loopynet.schedules")
 schedule = schedules.register
+"""Decorate a function of an optimizer and the number of epochs that returns a schedule."""
 Schedule = Annotated[Choice, ChoiceFrom(schedules)]
 
 Share = Annotated[float, Field(ge=0, lt=1)]

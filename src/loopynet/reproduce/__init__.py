@@ -10,6 +10,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     e.name: e
     for e in (fig8.EXPERIMENT, mnist.EXPERIMENT, future_work.EXPERIMENT, truncated.EXPERIMENT)
 }
+"""What `loopynet reproduce` can run, by name."""
 
 __all__ = [
     "EXPERIMENTS",

@@ -68,3 +68,4 @@ class Affine(SpecModel):
 Augmentation = Annotated[
     Flip | Crop | Rotate | ColorJitter | Erase | Affine, Field(discriminator="type")
 ]
+"""A change of training images, found by its `type`."""

@@ -57,7 +57,12 @@ def read_spec(file: Path | str, overrides: Iterable[str] = ()) -> NetworkSpec:
 
 
 def parse_spec(text: str, name: str = "<string>") -> NetworkSpec:
-    """Validate YAML text; otherwise as `read_spec`."""
+    """Validate YAML text; otherwise as `read_spec`.
+
+    Args:
+        text: the YAML.
+        name: what errors call it, in place of a file's path.
+    """
     return validate(parse_source(text, name))
 
 

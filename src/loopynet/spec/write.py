@@ -26,7 +26,13 @@ def to_yaml(spec: NetworkSpec, *, resolved: bool = False) -> str:
 
 
 def write_spec(spec: NetworkSpec, file: Path | str, *, resolved: bool = False) -> None:
-    """Write the spec as a YAML file."""
+    """Write the spec as a YAML file, whole or not at all.
+
+    Args:
+        spec: the network.
+        file: its path; a file that is there is replaced.
+        resolved: as in `to_yaml`.
+    """
     write_whole(Path(file), to_yaml(spec, resolved=resolved))
 
 

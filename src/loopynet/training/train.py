@@ -106,6 +106,12 @@ def resume(
     A run without a checkpoint starts again, which comes to the same. It may be continued by
     another number of workers: each batch is the same, and the result differs in rounding.
 
+    Args:
+        run: the run.
+        say: called with one line per epoch.
+        progress: the console to draw a live progress bar on; none if None.
+        workers: on how many devices and machines, as in `train`.
+
     Raises:
         RunError: the run is finished, its checkpoint is damaged, or config.yaml was changed since.
     """

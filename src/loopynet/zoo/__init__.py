@@ -49,7 +49,15 @@ def load_source(spec: str | Path) -> Source:
 
 
 def load_spec(spec: str | Path, overrides: tuple[str, ...] = ()) -> NetworkSpec:
-    """Return the spec of a zoo entry or YAML file, with changes such as "training.epochs=5"."""
+    """Return the spec of a zoo entry or YAML file.
+
+    Args:
+        spec: the name of a zoo entry, or a file's path.
+        overrides: changes such as "training.epochs=5", applied before validation.
+
+    Raises:
+        SpecError: with file, line and key of each mistake, or the names there are.
+    """
     return validate(override(load_source(spec), overrides))
 
 

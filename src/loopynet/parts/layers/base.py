@@ -110,6 +110,7 @@ class WeightedLayerSpec(LayerSpec):
 
 
 layer_types: Registry[type[LayerSpec]] = Registry("layer type", "loopynet.layers")
+"""Every layer type, by name; `layer` adds one."""
 
 
 def layer(name: str) -> Callable[[type[LayerSpec]], type[LayerSpec]]:
