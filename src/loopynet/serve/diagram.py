@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from functools import lru_cache
 
 from markupsafe import Markup
@@ -13,10 +12,8 @@ from loopynet.draw.texts import description
 from loopynet.graph import build_graph
 from loopynet.graph.nodes import Graph
 from loopynet.page.pictures import inline
+from loopynet.serve.painting import MATPLOTLIB
 from loopynet.spec import NetworkSpec, parse_spec, to_yaml
-
-_MATPLOTLIB = threading.Lock()
-"""Its settings are those of the whole process."""
 
 CHOSEN = ("layer", "merge")
 """The kinds of nodes that can be chosen."""
@@ -54,7 +51,7 @@ Place = tuple[str, str, tuple[float, float, float, float]]
 @lru_cache(maxsize=32)
 def _drawn(document: str) -> tuple[Markup, tuple[Place, ...]]:
     graph = build_graph(parse_spec(document))
-    with _MATPLOTLIB:
+    with MATPLOTLIB:
         svg = picture(graph, "svg", False).decode()
     return inline(svg, description(graph), "group"), tuple(_places(graph))
 

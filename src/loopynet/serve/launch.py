@@ -1,0 +1,117 @@
+"""Serves the page on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from loopynet.errors import LoopyNetError
+from loopynet.serve.networks import Networks
+from loopynet.serve.session import LARGEST_UPLOAD
+
+HOST, PORT = "127.0.0.1", 7860
+USERS = 16
+"""Answers that are computed at the same time."""
+
+
+def explore(
+    run: str | None = None,
+    *,
+    host: str = HOST,
+    port: int | None = PORT,
+    say: Callable[[str], None] = print,
+    forever: bool = True,
+) -> Any:
+    """Serve the page until it is interrupted.
+
+    Args:
+        run: a run folder, the name of a run, or that of a trained zoo entry to begin with; None for
+            the first zoo entry.
+        host: the address that is listened at; the default is reached from this machine only.
+        port: the port; None for any free one from 7860 on.
+        say: is told the address.
+        forever: whether to wait; if not, the running page is returned, which has `close`.
+
+    Raises:
+        LoopyNetError: gradio is not installed, or the port is taken.
+        RunError: there is no such run.
+    """
+    offline()
+    _need_gradio()
+    import torch
+
+    torch.set_num_threads(1)  # one image is too little work for two threads, which would wait
+    networks = Networks(run)
+    files = Path(tempfile.mkdtemp(prefix="loopynet-explore-"))
+    os.environ["GRADIO_TEMP_DIR"] = str(files)  # else uploads would lie in a folder of all users
+    from loopynet.serve.building import Trainings
+    from loopynet.serve.page import page
+
+    trainings = Trainings()
+    blocks = page(networks, trainings)
+    try:
+        _, address, _ = _launch(blocks, host, port)
+        say(f"open {address} in a browser; Ctrl-C ends")
+        if not forever:
+            return blocks
+        while True:
+            time.sleep(3600)
+    finally:
+        if forever:
+            trainings.stop()
+            blocks.close(verbose=False)
+            shutil.rmtree(files, ignore_errors=True)
+
+
+def offline() -> None:
+    """Let no library of the page look for anything on the network."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def _need_gradio() -> None:
+    try:
+        import gradio  # noqa: F401
+    except ImportError:
+        raise LoopyNetError(
+            "the explorer needs gradio, which is not installed: pip install 'loopynet[explore]'"
+        ) from None
+
+
+def _launch(blocks: Any, host: str, port: int | None) -> Any:
+    import gradio as gr
+
+    blocks.queue(default_concurrency_limit=USERS, api_open=False)
+    fonts = ["system-ui", "sans-serif"]
+    try:
+        return blocks.launch(
+            server_name=host,
+            server_port=port,
+            theme=gr.themes.Base(primary_hue="blue", font=fonts, font_mono=["monospace"]),
+            css=_asset("page.css"),
+            head=f"<script>{_asset('page.js')}</script>",
+            max_file_size=LARGEST_UPLOAD,
+            prevent_thread_lock=True,
+            share=False,
+            ssr_mode=False,
+            pwa=False,
+            mcp_server=False,
+            enable_monitoring=False,
+            run_history=False,
+            footer_links=[],
+            quiet=True,
+        )
+    except OSError as error:
+        reason = str(error).splitlines()[0]
+        raise LoopyNetError(f"{host}, port {port}: cannot be listened at ({reason})") from None
+
+
+def _asset(name: str) -> str:
+    """Return a file of this folder."""
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
