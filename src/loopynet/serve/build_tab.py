@@ -33,7 +33,7 @@ def build_tab(shared: Shared, trainings: Trainings, choices: list[gr.Dropdown]) 
             start = gr.Dropdown(zoo_names(), value=FIRST, label="Begin with", elem_id="begin",
                                 filterable=False)  # fmt: skip
             text = gr.Code(zoo_text(FIRST), language="yaml", label="Network as YAML", lines=18,
-                           max_lines=30, elem_id="yaml", interactive=True)  # fmt: skip
+                           max_lines=30, elem_id="yaml", interactive=True, wrap_lines=True)  # fmt: skip
             said = html(first[0], "verdict")
         with gr.Column(min_width=360):
             drawing = html(first[1] or "", "sketch")

@@ -54,7 +54,8 @@ def check(text: str) -> tuple[Markup, Markup | None]:
         graph = build_graph(spec)
     except LoopyNetError as error:
         return alert(str(error)), None
-    said = f"fine: {len(graph.layers)} layers, {len(graph.loops)} loops, {graph.steps} unrolls"
+    counts = {"layer": len(graph.layers), "loop": len(graph.loops), "unroll": graph.steps}
+    said = "fine: " + ", ".join(f"{n} {word}{'s' * (n != 1)}" for word, n in counts.items())
     if len(graph.layers) > MOST_DRAWN:
         return fine(f"{said}; too many layers to draw here: see `loopynet draw`"), None
     return fine(said), diagram(spec, clickable=False)

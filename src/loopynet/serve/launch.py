@@ -85,15 +85,12 @@ def _need_gradio() -> None:
 
 
 def _launch(blocks: Any, host: str, port: int | None) -> Any:
-    import gradio as gr
-
     blocks.queue(default_concurrency_limit=USERS, api_open=False)
-    fonts = ["system-ui", "sans-serif"]
     try:
         return blocks.launch(
             server_name=host,
             server_port=port,
-            theme=gr.themes.Base(primary_hue="blue", font=fonts, font_mono=["monospace"]),
+            theme=_theme(),
             css=_asset("page.css"),
             head=f"<script>{_asset('page.js')}</script>",
             max_file_size=LARGEST_UPLOAD,
@@ -110,6 +107,25 @@ def _launch(blocks: Any, host: str, port: int | None) -> Any:
     except OSError as error:
         reason = str(error).splitlines()[0]
         raise LoopyNetError(f"{host}, port {port}: cannot be listened at ({reason})") from None
+
+
+def _theme() -> Any:
+    """Return colors whose contrast is 4.5 to 1 or more, and fonts that the machine has."""
+    import gradio as gr
+
+    theme = gr.themes.Base(
+        primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["monospace"]
+    )
+    return theme.set(
+        color_accent="*primary_700",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_label_text_color="*neutral_700",
+        block_title_text_color="*neutral_700",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        slider_color="*primary_700",
+    )
 
 
 def _asset(name: str) -> str:

@@ -65,6 +65,16 @@ def first_layer(net: LoopyNet) -> str:
     return [*default_layers(net), *layers_of(net)][0]
 
 
+def most_active(subject: Trained, pixels: Tensor, layer: str) -> int:
+    """Return the filter of a layer whose mean activation at the last unroll is the largest."""
+    told: dict[str, Tensor] = {}
+    x, net = subject.preprocessing(pixels[None]), subject.net
+    with torch.no_grad():
+        net(x, unrolls=net.graph.steps, readout=Each(), record=told.__setitem__)
+    value = [*_by_unroll(told, layer).values()][-1]
+    return int(value.flatten(1).mean(1).argmax() if value.dim() > 1 else value.argmax())
+
+
 def look(
     subject: Trained,
     pixels: Tensor,

@@ -70,18 +70,21 @@ def page(networks: Networks, trainings: Trainings) -> gr.Blocks:
         session = gr.State(Session())
         html("<h1>loopynet explorer</h1>")
         with gr.Row():
-            with gr.Column(scale=1, min_width=300):
+            with gr.Column(scale=1, min_width=300) as beside:
                 network = gr.Dropdown(networks.names(), value=networks.first, label="Network",
                                       elem_id="network", filterable=False)  # fmt: skip
                 side = _side()
             with gr.Column(scale=3, min_width=480):
                 message = html("", "message")
-                unroll = _unroll_row()
+                with gr.Row(equal_height=True) as above:
+                    unroll = _unroll()
                 shared = Shared(networks, session, message, unroll[0])
                 tabs = _tabs(shared, trainings, network)
         _choices(blocks, shared, network, side, tabs)
         _looks(shared, tabs)
         _player(shared, tabs, *unroll)
+        for name in to.TABS:  # an editor and a drawing need the whole width
+            getattr(tabs, name).select(partial(_room, name), None, [beside, above], **quiet())
     return blocks
 
 
@@ -103,11 +106,10 @@ def _side() -> Side:
     return Side(source, gallery, earlier, later, upload, pad)
 
 
-def _unroll_row() -> tuple[gr.Slider, gr.Button, gr.Timer]:
-    with gr.Row(equal_height=True):
-        unroll = gr.Slider(1, 3, value=1, step=1, label="Unroll", elem_id="unroll", scale=5,
-                           buttons=[])  # fmt: skip
-        play = gr.Button("Play", elem_id="play", scale=1, min_width=90)
+def _unroll() -> tuple[gr.Slider, gr.Button, gr.Timer]:
+    unroll = gr.Slider(1, 3, value=1, step=1, label="Unroll", elem_id="unroll", scale=5,
+                       buttons=[])  # fmt: skip
+    play = gr.Button("Play", elem_id="play", scale=1, min_width=90)
     return unroll, play, gr.Timer(SECONDS_AN_UNROLL, active=False)
 
 
@@ -181,6 +183,10 @@ def _player(
 
     play.click(toggle, [playing], [playing, play, timer], **quiet())
     respond(timer.tick, shared, _same, [], [unroll, *tabs.stages], updates.played)
+
+
+def _room(name: str) -> list[Any]:
+    return [gr.Column(visible=name != "build"), gr.Row(visible=name != "build")]
 
 
 def _same(session: Session) -> Session:

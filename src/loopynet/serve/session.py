@@ -13,7 +13,7 @@ from loopynet.data.decode import decode_image, frame_for
 from loopynet.errors import DataError, LoopyNetError
 from loopynet.foreign import read_bytes
 from loopynet.serve.changes import Change, Changed, change
-from loopynet.serve.look import Look, first_layer, fitted, look
+from loopynet.serve.look import Look, first_layer, fitted, look, most_active
 from loopynet.serve.networks import Networks, Trained
 from loopynet.serve.stage import blank
 
@@ -92,7 +92,8 @@ def choose_network(networks: Networks, session: Session, name: str) -> Session:
     if session.other is not None:
         new = replace(new, other=session.other)
     if subject.test is not None and len(subject.test):
-        return choose_image(new, 0)
+        filter = most_active(subject, subject.test.pixels[0], new.layer)
+        return choose_image(replace(new, filter=filter), 0)
     return _with_image(new, blank(subject.shape), "a black image")
 
 

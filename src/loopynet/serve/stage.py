@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from markupsafe import Markup
 from torch import Tensor
@@ -19,19 +20,17 @@ CLASSES_SHOWN = 6
 GAP = 1
 """Pixels between the filters of the overview."""
 
-Size = int | float
-
-
-def stage(subject: Trained, look: Look, unroll: int) -> Markup:
+def stage(subject: Trained, look: Look, unroll: int, *, image: bool = True) -> Markup:
     """Return all that is shown of an unroll.
 
     Args:
         subject: the network.
         look: what was computed.
-        unroll: which, from 1.
+        unroll: which, from 1; the last one if there are not so many.
+        image: whether the image itself is among it.
     """
     unroll = max(1, min(unroll, look.unrolls))
-    panels = [_image(look), *_filter(look, unroll), *_merges(look, unroll)]
+    panels = [*([_image(look)] if image else []), *_filter(look, unroll), *_merges(look, unroll)]
     return Markup('<div class="panels">{}</div><div class="panels">{}{}</div>').format(
         Markup("").join(panels), overview(look, unroll), probabilities(subject, look, unroll)
     )
@@ -67,20 +66,35 @@ def _filter(look: Look, unroll: int) -> list[Markup]:
     t = look.at(unroll)
     name = f"{look.layer}@{t}, {'filter' if len(look.activations[t].shape) > 1 else 'unit'}"
     name = f"{name} {look.filter}"
-    values = [value[look.filter] for value in look.activations.values()]
-    most = max(float(value.abs().max()) for value in values)
+    most = reach([value[look.filter] for value in look.activations.values()])
     value = look.activations[t][look.filter]
     if value.dim():
-        shown = panel(map_png(value, max(most, 1e-12)), f"activation of {name}", name,
-                      f"activation, ±{most:.2g}")  # fmt: skip
+        shown = panel(map_png(value, most), f"activation of {name}", name,
+                      f"activation, {_ends(value, most)}")  # fmt: skip
     else:
         shown = Markup('<figure><p class="value">{:.3g}</p><figcaption><b>{}</b><br>activation'
                        "</figcaption></figure>").format(float(value), name)  # fmt: skip
     row = look.guided.unrolls.index(t)
-    reach = float(look.guided.reach[0])
-    seen = panel(map_png(look.guided.maps[row, 0], reach), f"guided backpropagation of {name}",
-                 "guided backpropagation", f"of {look.layer}@{t}, ±{reach:.2g}")  # fmt: skip
+    most = float(look.guided.reach[0])
+    seen = panel(map_png(look.guided.maps[row, 0], most), f"guided backpropagation of {name}",
+                 "guided backpropagation", f"of {look.layer}@{t}, ±{most:.2g}")  # fmt: skip
     return [shown, seen]
+
+
+def _ends(value: Tensor, most: float) -> str:
+    """Say where the colors of a map end."""
+    return f"±{most:.2g}" if float(value.min()) < 0 else f"0 to {most:.2g}"
+
+
+def reach(values: Sequence[Tensor]) -> float:
+    """Return where the colors of some maps end, the same at all unrolls.
+
+    That is what 99 of 100 absolute values above 0 do not exceed: the few largest would leave the
+    others dark.
+    """
+    every = torch.cat([value.flatten() for value in values]).abs()
+    every = every[every > 0]
+    return float(np.quantile(every.numpy(), 0.99)) if len(every) else 1e-12
 
 
 def _merges(look: Look, unroll: int) -> list[Markup]:
@@ -114,7 +128,7 @@ def _merge(look: Look, view: MergeMap, every: Sequence[MergeMap]) -> Markup:
 def overview(look: Look, unroll: int) -> Markup:
     """Return all filters of the layer at an unroll, the chosen one framed; a click chooses one."""
     t = look.at(unroll)
-    most = max(float(value.abs().max()) for value in look.activations.values())
+    most = reach(list(look.activations.values()))
     sheet, columns, rows = tiles(look.activations[t])
     column, row = look.filter % columns, look.filter // columns
     frame = f"left:{100 * column / columns:.3f}%;top:{100 * row / rows:.3f}%;"
@@ -125,7 +139,7 @@ def overview(look: Look, unroll: int) -> Markup:
         'data-filters="{}"><img src="{}" alt="{}"><span class="frame" style="{}"></span></div>'
         "<figcaption><b>{}</b><br>{}</figcaption></figure>"
     ).format(
-        columns, rows, look.filters, uri(map_png(sheet, max(most, 1e-12))),
+        columns, rows, look.filters, uri(map_png(sheet, most)),
         f"activations of all {what} of {look.layer}@{t}", frame,
         f"{look.layer}@{t}, all {look.filters} {what}", "click one to choose it",
     )  # fmt: skip
@@ -158,7 +172,7 @@ def probabilities(subject: Trained, look: Look, unroll: int) -> Markup:
         cells = Markup("").join(_bar(float(values[i, c]), t == unroll) for i, t in enumerate(times))
         rows.append(Markup('<tr><th scope="row">{}</th>{}</tr>').format(subject.class_name(c), cells))
     return Markup(
-        '<div class="probabilities" tabindex="0" role="region" aria-label="class probabilities">'
+        '<div class="probabilities" tabindex="0" role="group" aria-label="class probabilities">'
         "<table><caption>class probabilities at each unroll</caption>"
         '<thead><tr><th scope="col">class</th>{}</tr></thead><tbody>{}</tbody></table></div>'
     ).format(head, Markup("").join(rows))
@@ -170,7 +184,7 @@ def _here(now: bool) -> Markup:
 
 def _bar(share: float, now: bool) -> Markup:
     return Markup('<td{}><span class="bar" style="width:{}%"></span><span>{} %</span></td>').format(
-        Markup(' class="now"') if now else "", f"{60 * share:.1f}", f"{100 * share:.1f}"
+        Markup(' class="now"') if now else "", f"{45 * share:.1f}", f"{100 * share:.1f}"
     )
 
 

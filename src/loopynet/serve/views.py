@@ -134,6 +134,6 @@ def _two(left: Markup, right: Markup) -> Markup:
 
 
 def _column(title: str, subject: Trained, look: Look, unroll: int, note: Markup) -> Markup:
-    return Markup('<section aria-label="{}"><h3>{}</h3>{}{}</section>').format(
-        title, title, note, stage(subject, look, unroll)
+    return Markup('<section aria-label="{}"><h2>{}</h2>{}{}</section>').format(
+        title, title, note, stage(subject, look, unroll, image=False)
     )
