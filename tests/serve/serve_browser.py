@@ -140,10 +140,11 @@ class Tab:
         wait(lambda: [b for b in self.all("button[role=tab]") if b.text == name])[0].click()
 
     def choose(self, name: str, option: str) -> None:
-        """Choose in a list."""
+        """Choose in a list, and wait until it is closed."""
         self.click(f"#{name} input")
-        wait(lambda: [o for o in self.all(f"#{name} [role=option]") if o.text.strip(" ✓\n") == option],
-             10, f"no {option} in {name}: {[o.text for o in self.all('[role=option]')]}")[0].click()  # fmt: skip
+        wait(lambda: [o for o in self.all("[role=option]") if o.text.strip(" ✓\n") == option],
+             10, f"no {option} in {name}")[0].click()  # fmt: skip
+        wait(lambda: not self.all("[role=listbox]"))
 
     def slide(self, name: str, *keys: str) -> None:
         """Press keys on a slider."""

@@ -53,12 +53,12 @@ def change_tab(shared: Shared) -> tuple[gr.HTML, Connect]:
                            interactive=False, visible=False)  # fmt: skip
     controls = [loop, merge, steps, source, target, history, drawing]
     version = gr.State(0)
-    measuring = version.change(_effects, [shared.session], [effect], **quiet())
+    version.change(_effects, [shared.session], [effect], **quiet())
     steps_of = (
         (cut.click, lambda s, name: to.add_change(s, Cut(name)), [loop]),
-        (factor.release, lambda s, name, x: to.add_change(s, Rescale(name, x)), [loop, factor]),
+        (factor.input, lambda s, name, x: to.add_change(s, Rescale(name, x)), [loop, factor]),
         (merge.input, lambda s, name, how: to.add_change(s, Remerge(name, how)), [loop, merge]),
-        (steps.release, lambda s, k: to.add_change(s, Unrolls(int(k))), [steps]),
+        (steps.input, lambda s, k: to.add_change(s, Unrolls(int(k))), [steps]),
         (add.click, lambda s, *edge: to.add_change(s, AddLoop(*edge)), [source, target, how, fit]),
         (undo.click, to.undo, []),
         (reset.click, to.reset, []),
@@ -68,7 +68,8 @@ def change_tab(shared: Shared) -> tuple[gr.HTML, Connect]:
     def connect(stages: list[gr.HTML]) -> list[Any]:
         shown = [shared.unroll, *stages, *controls, yaml, version]
         for event, step, inputs in steps_of:
-            respond(event, shared, step, inputs, shown, _changed, cancels=[measuring])
+            respond(event, shared, step, inputs, shown, _slid if inputs == [steps] else _changed,
+                    trigger_mode="always_last")  # fmt: skip
         return controls
 
     return html("", "changed", listen=True), connect
@@ -80,7 +81,13 @@ def _choice(label: str, name: str) -> gr.Dropdown:
 
 def _changed(session: Session, unroll: int) -> list[Any]:
     hidden = gr.Code(visible=False)
-    return [*updates.change(session, unroll), hidden, len(session.changes) + id(session)]
+    return [*updates.change(session, unroll), hidden, session.number]
+
+
+def _slid(session: Session, unroll: int) -> list[Any]:
+    """As `_changed`, but for the slider of unrolls, which may be moving on."""
+    shown = _changed(session, unroll)
+    return [*shown[:6], gr.skip(), *shown[7:]]
 
 
 def _exported(session: Session, unroll: int) -> list[Any]:
@@ -94,6 +101,8 @@ def _effects(session: Session) -> Iterator[Any]:
         yield views.effect(session, None)
         return
     for found in effects(session.chosen, session.changed.net):
+        if not session.newest:
+            return
         yield views.effect(session, found)
 
 

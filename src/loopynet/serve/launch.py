@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from loopynet.errors import LoopyNetError
-from loopynet.serve.networks import Networks
-from loopynet.serve.session import LARGEST_UPLOAD
 
 HOST, PORT = "127.0.0.1", 7860
 USERS = 16
@@ -41,9 +39,11 @@ def explore(
         LoopyNetError: gradio is not installed, or the port is taken.
         RunError: there is no such run.
     """
-    offline()
+    _stay_offline()  # before any of the libraries that read these words is imported
     _need_gradio()
     import torch
+
+    from loopynet.serve.networks import Networks
 
     torch.set_num_threads(1)  # one image is too little work for two threads, which would wait
     networks = Networks(run)
@@ -68,7 +68,7 @@ def explore(
             shutil.rmtree(files, ignore_errors=True)
 
 
-def offline() -> None:
+def _stay_offline() -> None:
     """Let no library of the page look for anything on the network."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -85,6 +85,8 @@ def _need_gradio() -> None:
 
 
 def _launch(blocks: Any, host: str, port: int | None) -> Any:
+    from loopynet.serve.session import LARGEST_UPLOAD
+
     blocks.queue(default_concurrency_limit=USERS, api_open=False)
     try:
         return blocks.launch(

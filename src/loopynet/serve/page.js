@@ -1,6 +1,12 @@
 // Runs once, in the browser: where something is clicked, the component that holds it is told.
 (() => {
   const of = (event, selector) => event.target.closest ? event.target.closest(selector) : null;
+  // A list of options that is open has a name, too.
+  new MutationObserver(() => {
+    document.querySelectorAll("[role=listbox]:not([aria-label])").forEach((list) => {
+      list.setAttribute("aria-label", "choices");
+    });
+  }).observe(document, { childList: true, subtree: true });
   window.loopynet = {
     listen(element, trigger) {
       const choose = (event) => {
@@ -28,7 +34,7 @@
       });
     },
     pad(element, trigger, side) {
-      const canvas = element.querySelector("canvas"), pen = canvas.getContext("2d");
+      const canvas = element.querySelector("canvas"), pen = canvas.getContext("2d", { willReadFrequently: true });
       const small = document.createElement("canvas");
       small.width = small.height = side;
       let last = null, at = [canvas.width / 2, canvas.height / 2];
@@ -38,7 +44,7 @@
         pen.beginPath(); pen.moveTo(...from); pen.lineTo(...to); pen.stroke();
       };
       const send = () => {
-        const to = small.getContext("2d");
+        const to = small.getContext("2d", { willReadFrequently: true });
         to.drawImage(canvas, 0, 0, side, side);
         const bytes = to.getImageData(0, 0, side, side).data;
         trigger("submit", { pixels: Array.from({ length: side * side }, (_, i) => bytes[4 * i]) });

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from loopynet.data.decode import decode_image, frame_for
 from loopynet.errors import DataError, LoopyNetError
 from loopynet.foreign import read_bytes
-from loopynet.serve.changes import Change, Changed, change
+from loopynet.serve.changes import Change, Changed, Rescale, Unrolls, change
 from loopynet.serve.look import Look, first_layer, fitted, look, most_active
 from loopynet.serve.networks import Networks, Trained
 from loopynet.serve.stage import blank
@@ -27,6 +27,17 @@ PAD = 28
 """Pixels of a side of the field for drawing."""
 
 TABS = ("see", "change", "compare", "build")
+
+
+@dataclass
+class Count:
+    """How many changes a user has made: what is still computed of an older one may end.
+
+    Attributes:
+        changes: the count.
+    """
+
+    changes: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +59,8 @@ class Session:
         other: the second network of a comparison.
         other_look: what it makes of the same image.
         tab: the tab that is open.
+        count: the same object in all sessions of a user.
+        number: what `count` was when the network was changed.
     """
 
     subject: Trained | None = None
@@ -64,6 +77,13 @@ class Session:
     other: Trained | None = None
     other_look: Look | None = None
     tab: str = "see"
+    count: Count = field(default_factory=Count)
+    number: int = 0
+
+    @property
+    def newest(self) -> bool:
+        """Whether the network was not changed since."""
+        return self.number == self.count.changes
 
     @property
     def chosen(self) -> Trained:
@@ -88,9 +108,8 @@ class Session:
 def choose_network(networks: Networks, session: Session, name: str) -> Session:
     """Begin with a network, its first test image and its first looped layer."""
     subject = networks.get(name)
-    new = Session(subject=subject, layer=first_layer(subject.net), tab=session.tab)
-    if session.other is not None:
-        new = replace(new, other=session.other)
+    new = Session(subject=subject, layer=first_layer(subject.net), tab=session.tab,
+                  other=session.other, count=session.count, number=_next(session))  # fmt: skip
     if subject.test is not None and len(subject.test):
         filter = most_active(subject, subject.test.pixels[0], new.layer)
         return choose_image(replace(new, filter=filter), 0)
@@ -195,8 +214,20 @@ def open_tab(session: Session, tab: str) -> Session:
 
 
 def add_change(session: Session, new: Change) -> Session:
-    """Change the network; raises LoopyNetError for what it cannot be."""
-    return _rebuilt(session, (*session.changes, new))
+    """Change the network; raises LoopyNetError for what it cannot be.
+
+    A slider that moves on makes one change, not many.
+    """
+    kept = session.changes
+    if kept and isinstance(new, Rescale | Unrolls) and _same_slider(kept[-1], new):
+        kept = kept[:-1]
+    return _rebuilt(session, (*kept, new))
+
+
+def _same_slider(one: Change, other: Rescale | Unrolls) -> bool:
+    """Say whether two changes are of one loop's factor, or of the number of unrolls."""
+    both = isinstance(one, Rescale) and isinstance(other, Rescale) and one.loop == other.loop
+    return both or (isinstance(one, Unrolls) and isinstance(other, Unrolls))
 
 
 def undo(session: Session) -> Session:
@@ -211,7 +242,13 @@ def reset(session: Session) -> Session:
 
 def _rebuilt(session: Session, changes: tuple[Change, ...]) -> Session:
     changed = change(session.chosen.net, changes) if changes else None
-    return _looked(replace(session, changes=changes, changed=changed))
+    number = _next(session)
+    return _looked(replace(session, changes=changes, changed=changed, number=number))
+
+
+def _next(session: Session) -> int:
+    session.count.changes += 1
+    return session.count.changes
 
 
 def _with_image(session: Session, pixels: Tensor, source: str) -> Session:
