@@ -101,6 +101,7 @@ class Tab:
         self.driver.get(address)
         self.until("#drawing rect.pick")
         self.until("#gallery button, #gallery .note")
+        self.until("#seen figure")
 
     def all(self, css: str) -> list[Any]:
         return list(self.driver.find_elements("css selector", css))

@@ -162,6 +162,7 @@ def test_users_do_not_see_each_other(tab: Tab, address: str) -> None:
         tab.tab("Change")
         tab.click("#cut")
         tab.says("#history", "feedback cut")
+        tab.says("#effect", "269 of 269")  # closed earlier, the console would tell of it
         tab.driver.close()
     finally:
         tab.driver.switch_to.window(mine)

@@ -41,8 +41,11 @@ def test_loops_are_scaled_merged_unrolled_added_and_exported(tab: Tab) -> None:
     tab.choose("from", "conv_3")
     tab.choose("to", "conv_1")
     tab.click("#add")
+    tab.says("#message [role=alert]", "shapes|fit: project")
+    tab.choose("fit", "project")
+    tab.click("#add")
     tab.says("#history", "loop from conv_3 to conv_1 added")
-    tab.says("#changed", "Not trained|Answer at the last unroll")
+    tab.says("#changed", "Not trained: fits.loop_1.op.mix.weight")
     tab.click("#export")
     tab.until("#exported .cm-content")
     text = tab.says("#exported .cm-content", "scale_feedback")
@@ -136,7 +139,10 @@ SERIOUS = ("serious", "critical")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_an_accessibility_tool_finds_nothing_serious(tab: Tab, address: str, scheme: str) -> None:
+def test_an_accessibility_tool_finds_nothing_serious(
+    browser: Tab, address: str, scheme: str
+) -> None:
+    tab = browser
     found = importlib.util.find_spec("axe_core_python")
     if found is None or found.origin is None:
         pytest.skip("not installed: axe-core-python")
@@ -150,7 +156,7 @@ def test_an_accessibility_tool_finds_nothing_serious(tab: Tab, address: str, sch
         tab.tab(name)
         if name == "Change":
             tab.click("#cut")
-            tab.says("#effect", "points")
+            tab.says("#effect", "269 of 269")
         if name == "Compare":
             tab.choose("other", "mnist-loopy")
             tab.says("#compared", "mnist-loopy")
