@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from serve_browser import Tab, wait
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
+from serve_browser import Tab, wait
 
 ACTIVATION = "#seen figure:nth-of-type(2) img"
 GUIDED = "#seen figure:nth-of-type(3) img"

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from serve_browser import Tab, wait
 from selenium.webdriver.common.keys import Keys
+from serve_browser import Tab, wait
 
 from loopynet import parse_spec
 

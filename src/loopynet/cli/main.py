@@ -11,7 +11,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from loopynet import __version__
-from loopynet.cli import benching, evaluating, experiments, explaining, exploring, measuring, searching
+from loopynet.cli import (
+    benching,
+    evaluating,
+    experiments,
+    explaining,
+    exploring,
+    measuring,
+    searching,
+)
 from loopynet.cli.arguments import (
     RUN_HELP,
     SPEC_HELP,

@@ -50,7 +50,9 @@ def build_tab(shared: Shared, trainings: Trainings, choices: list[gr.Dropdown]) 
         yield from _train(trainings, document, int(count), now)
 
     begun = train.click(begin, [text, epochs, training], [training, curves], **quiet())
-    begun.then(lambda: [gr.Dropdown(shared.networks.names())] * len(choices), [], choices, **quiet())
+    begun.then(
+        lambda: [gr.Dropdown(shared.networks.names())] * len(choices), [], choices, **quiet()
+    )
     stop.click(_stop, [training], [curves], **quiet())
 
 

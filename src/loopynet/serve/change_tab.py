@@ -54,7 +54,7 @@ def change_tab(shared: Shared) -> tuple[gr.HTML, Connect]:
     controls = [loop, merge, steps, source, target, history, drawing]
     version = gr.State(0)
     version.change(_effects, [shared.session], [effect], **quiet())
-    steps_of = (
+    steps_of: tuple[tuple[Any, Callable[..., Session], list[Any]], ...] = (
         (cut.click, lambda s, name: to.add_change(s, Cut(name)), [loop]),
         (factor.input, lambda s, name, x: to.add_change(s, Rescale(name, x)), [loop, factor]),
         (merge.input, lambda s, name, how: to.add_change(s, Remerge(name, how)), [loop, merge]),
@@ -104,5 +104,3 @@ def _effects(session: Session) -> Iterator[Any]:
         if not session.newest:
             return
         yield views.effect(session, found)
-
-

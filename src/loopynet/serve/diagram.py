@@ -58,7 +58,7 @@ def _drawn(document: str) -> tuple[Markup, tuple[Place, ...]]:
 
 def _places(graph: Graph) -> list[Place]:
     """Return where layers and merges are, the layers on loops too."""
-    found = []
+    found: list[Place] = []
     for shape in compose(graph, False).shapes:
         if shape.node.kind in CHOSEN:
             left, top, right, bottom = shape.rect

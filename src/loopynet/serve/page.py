@@ -146,9 +146,7 @@ def _choices(
         respond(event, shared, choose, [network], everything, updates.network)
     respond(side.gallery.select, shared, _from_gallery, [], image, updates.image, sent=True)
     respond(side.pad.submit, shared, _from_pad, [], image, updates.image, sent=True)
-    respond(
-        side.upload.upload, shared, to.upload_image, [side.upload], image, updates.image
-    )
+    respond(side.upload.upload, shared, to.upload_image, [side.upload], image, updates.image)
     for button, pages in ((side.earlier, -1), (side.later, 1)):
         turn = partial(_turned, pages)
         respond(button.click, shared, turn, [], [side.gallery], updates.pictures)

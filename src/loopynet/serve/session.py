@@ -150,10 +150,10 @@ def upload_image(session: Session, file: str | Path) -> Session:
 def draw_image(session: Session, values: object) -> Session:
     """Take what was drawn: 28 x 28 numbers from 0 to 255, row by row, as a digit is framed."""
     count = PAD * PAD
-    right = isinstance(values, list) and len(values) == count
-    if not right or not all(type(v) is int and 0 <= v <= 255 for v in values):
+    numbers = values if isinstance(values, list) else []
+    if len(numbers) != count or not all(type(v) is int and 0 <= v <= 255 for v in numbers):
         raise LoopyNetError(f"a drawing has {count} numbers from 0 to 255")
-    drawn = torch.tensor(values, dtype=torch.uint8).reshape(1, PAD, PAD)
+    drawn = torch.tensor(numbers, dtype=torch.uint8).reshape(1, PAD, PAD)
     return _with_image(session, framed(drawn, session.chosen.shape), "your drawing")
 
 

@@ -20,6 +20,7 @@ CLASSES_SHOWN = 6
 GAP = 1
 """Pixels between the filters of the overview."""
 
+
 def stage(subject: Trained, look: Look, unroll: int, *, image: bool = True) -> Markup:
     """Return all that is shown of an unroll.
 
@@ -102,7 +103,9 @@ def _merges(look: Look, unroll: int) -> list[Markup]:
     names = {view.name.partition("@")[0] for views in look.merges.values() for view in views}
     panels = []
     for edge in sorted(names):
-        every = [v for views in look.merges.values() for v in views if v.name.startswith(f"{edge}@")]
+        every = [
+            v for views in look.merges.values() for v in views if v.name.startswith(f"{edge}@")
+        ]
         now = [view for view in every if view.unroll == unroll]
         if now:
             panels.append(_merge(look, now[0], every))
@@ -170,7 +173,9 @@ def probabilities(subject: Trained, look: Look, unroll: int) -> Markup:
     rows = []
     for c in order:
         cells = Markup("").join(_bar(float(values[i, c]), t == unroll) for i, t in enumerate(times))
-        rows.append(Markup('<tr><th scope="row">{}</th>{}</tr>').format(subject.class_name(c), cells))
+        rows.append(
+            Markup('<tr><th scope="row">{}</th>{}</tr>').format(subject.class_name(c), cells)
+        )
     return Markup(
         '<div class="probabilities" tabindex="0" role="group" aria-label="class probabilities">'
         "<table><caption>class probabilities at each unroll</caption>"
@@ -197,11 +202,13 @@ def gallery(subject: Trained, numbers: Sequence[int], chosen: int | None) -> Mar
     buttons = []
     for n in numbers:
         said = f"test image {n}: {subject.class_name(int(subject.test.labels[n]))}"
+        pressed, png = "true" if n == chosen else "false", image_png(subject.test.pixels[n])
         buttons.append(
-            Markup('<button type="button" data-image="{}" aria-pressed="{}" title="{}"><img src="{}" '
-                   'alt="{}"></button>').format(n, "true" if n == chosen else "false", said,
-                                                uri(image_png(subject.test.pixels[n])), said)
-        )  # fmt: skip
+            Markup(
+                '<button type="button" data-image="{}" aria-pressed="{}" title="{}">'
+                '<img src="{}" alt="{}"></button>'
+            ).format(n, pressed, said, uri(png), said)
+        )
     return Markup('<div class="gallery" role="group" aria-label="test images">{}</div>').format(
         Markup("").join(buttons)
     )

@@ -119,7 +119,8 @@ def _untrained(session: Session) -> Markup:
 
 def _said(session: Session) -> Markup:
     """Say what the class was before and is now."""
-    assert session.look is not None and session.changed_look is not None
+    assert session.look is not None
+    assert session.changed_look is not None
     names = [
         session.chosen.class_name(int(look.probabilities[-1].argmax()))
         for look in (session.look, session.changed_look)

@@ -13,6 +13,7 @@ from loopynet.serve.building import alert
 from loopynet.serve.networks import Networks
 from loopynet.serve.session import Session
 
+
 @dataclass(frozen=True, eq=False)
 class Shared:
     """What all tabs read and write.
