@@ -32,8 +32,9 @@ def build_tab(shared: Shared, trainings: Trainings, choices: list[gr.Dropdown]) 
         with gr.Column(min_width=360):
             start = gr.Dropdown(zoo_names(), value=FIRST, label="Begin with", elem_id="begin",
                                 filterable=False)  # fmt: skip
-            text = gr.Code(zoo_text(FIRST), language="yaml", label="Network as YAML", lines=18,
-                           max_lines=30, elem_id="yaml", interactive=True, wrap_lines=True)  # fmt: skip
+            text = gr.Code(zoo_text(FIRST), language="yaml", label="Network as YAML",
+                           elem_id="yaml", lines=18, max_lines=30, wrap_lines=True,
+                           interactive=True)  # fmt: skip
             said = html(first[0], "verdict")
         with gr.Column(min_width=360):
             drawing = html(first[1] or "", "sketch")

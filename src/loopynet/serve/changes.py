@@ -56,10 +56,10 @@ class Rescale:
     def apply(self, spec: NetworkSpec) -> NetworkSpec:
         """Return the changed spec: a layer of type scale is the last one inside the loop."""
         loop, name = _loop(spec, self.loop), f"scale_{self.loop}"
-        through = tuple(n for n in loop.through if n != name) + (name,)
+        through = [*(n for n in loop.through if n != name), name]
         scale = layer_types.get("scale").model_validate({"type": "scale", "factor": self.factor})
         layers: dict[str, LayerSpec] = {**spec.layers, name: scale}
-        loops = {**spec.loops, self.loop: _with(loop, through=list(through))}
+        loops = {**spec.loops, self.loop: _with(loop, through=through)}
         return changed_spec(spec, {"layers": layers, "loops": loops})
 
     def __str__(self) -> str:

@@ -39,8 +39,20 @@ def stage(subject: Trained, look: Look, unroll: int, *, image: bool = True) -> M
 
 def panel(png: bytes, alt: str, caption: str, note: str = "") -> Markup:
     """Return a picture with its name below; `note` says what its colors mean."""
-    return Markup('<figure><img src="{}" alt="{}"><figcaption><b>{}</b>{}</figcaption></figure>'
-                  ).format(uri(png), alt, caption, Markup("<br>") + note if note else "")  # fmt: skip
+    image = Markup('<img src="{}" alt="{}">').format(uri(png), alt)
+    return _figure(image, caption, note)
+
+
+def _number(text: str, caption: str, note: str) -> Markup:
+    """Return a number, or a word, where others have a picture."""
+    return _figure(Markup('<p class="value">{}</p>').format(text), caption, note)
+
+
+def _figure(content: Markup, caption: str, note: str) -> Markup:
+    below = Markup("<br>") + note if note else ""
+    return Markup("<figure>{}<figcaption><b>{}</b>{}</figcaption></figure>").format(
+        content, caption, below
+    )
 
 
 def uri(png: bytes) -> str:
@@ -73,8 +85,7 @@ def _filter(look: Look, unroll: int) -> list[Markup]:
         shown = panel(map_png(value, most), f"activation of {name}", name,
                       f"activation, {_ends(value, most)}")  # fmt: skip
     else:
-        shown = Markup('<figure><p class="value">{:.3g}</p><figcaption><b>{}</b><br>activation'
-                       "</figcaption></figure>").format(float(value), name)  # fmt: skip
+        shown = _number(f"{float(value):.3g}", name, "activation")
     row = look.guided.unrolls.index(t)
     most = float(look.guided.reach[0])
     seen = panel(map_png(look.guided.maps[row, 0], most), f"guided backpropagation of {name}",
@@ -110,10 +121,7 @@ def _merges(look: Look, unroll: int) -> list[Markup]:
         if now:
             panels.append(_merge(look, now[0], every))
         else:
-            panels.append(
-                Markup('<figure><p class="value none">no signal</p><figcaption><b>{}</b><br>nothing '
-                       "arrives in this unroll</figcaption></figure>").format(f"{edge}@{unroll}")
-            )  # fmt: skip
+            panels.append(_number("no signal", f"{edge}@{unroll}", "nothing arrives"))
     return panels
 
 
@@ -121,8 +129,7 @@ def _merge(look: Look, view: MergeMap, every: Sequence[MergeMap]) -> Markup:
     note = f"{view.merge}: {view.measure} of the signal"
     if view.attention is None:
         size = float(view.signal.norm() / (view.forward.norm() + view.signal.norm()).clamp(1e-12))
-        return Markup('<figure><p class="value">{:.0%}</p><figcaption><b>{}</b><br>{}</figcaption>'
-                      "</figure>").format(size, view.name, f"{view.merge}: share of the norms")  # fmt: skip
+        return _number(f"{size:.0%}", view.name, f"{view.merge}: share of the norms")
     low, high = merge_range(every)
     png = overlay_png(overlay(look.pixels / 255, view.attention[0], low, high))
     return panel(png, f"where {view.name} acts", view.name, f"{note}, {low:.2g} to {high:.2g}")
