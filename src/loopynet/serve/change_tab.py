@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,12 +16,15 @@ from loopynet.serve.session import Session
 from loopynet.serve.wiring import Shared, html, quiet, respond
 from loopynet.spec import to_yaml
 
+PAUSE = 0.3
+"""Seconds; the processor is for the browser then, which draws."""
+
 FITS = ("error", "resize", "project", "pad")
 
 
 Connect = Callable[[list[gr.HTML]], list[Any]]
-"""Gets where See, Change and Compare show what they have, once all are laid out; returns what
-`updates.controls` fills."""
+"""Gets where See, Change and Compare show what they have, once all are laid out; returns what a
+new network fills here."""
 
 
 def change_tab(shared: Shared) -> tuple[gr.HTML, Connect]:
@@ -51,9 +55,9 @@ def change_tab(shared: Shared) -> tuple[gr.HTML, Connect]:
             effect = html("", "effect")
             yaml = gr.Code("", language="yaml", label="The changed network", elem_id="exported",
                            interactive=False, visible=False)  # fmt: skip
-    controls = [loop, merge, steps, source, target, history, drawing]
+    controls = [loop, merge, steps, source, target, history]
     version = gr.State(0)
-    version.change(_effects, [shared.session], [effect], **quiet())
+    version.change(_effects, [shared.session], [drawing, effect], **quiet())
     steps_of: tuple[tuple[Any, Callable[..., Session], list[Any]], ...] = (
         (cut.click, lambda s, name: to.add_change(s, Cut(name)), [loop]),
         (factor.input, lambda s, name, x: to.add_change(s, Rescale(name, x)), [loop, factor]),
@@ -70,7 +74,7 @@ def change_tab(shared: Shared) -> tuple[gr.HTML, Connect]:
         for event, step, inputs in steps_of:
             respond(event, shared, step, inputs, shown, _slid if inputs == [steps] else _changed,
                     trigger_mode="always_last")  # fmt: skip
-        return controls
+        return [*controls, drawing, effect]
 
     return html("", "changed", listen=True), connect
 
@@ -95,12 +99,17 @@ def _exported(session: Session, unroll: int) -> list[Any]:
     return [gr.Code(to_yaml(spec), visible=True)]
 
 
-def _effects(session: Session) -> Iterator[Any]:
-    """Yield what the change does to the accuracy, on ever more images."""
+def _effects(session: Session) -> Iterator[list[Any]]:
+    """Yield the drawing, then what the change does to the accuracy, on ever more images.
+
+    It begins when the page has shown what it does to the image, and ends at the next change.
+    """
+    yield [views.changed_drawing(session), views.effect(session, None)]
     if session.changed is None or session.chosen.test is None:
-        yield views.effect(session, None)
         return
-    for found in effects(session.chosen, session.changed.net):
-        if not session.newest:
-            return
-        yield views.effect(session, found)
+    time.sleep(PAUSE)
+    if session.newest:
+        for found in effects(session.chosen, session.changed.net):
+            yield [gr.skip(), views.effect(session, found)]
+            if not session.newest:
+                return

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from torch import Tensor
 
 from loopynet.data import Images, Preprocessing, load_part
 from loopynet.errors import DataError, LoopyNetError, RunError
@@ -32,6 +34,8 @@ class Trained:
         class_names: in the order of the logits.
         test: the first test images; none if the data set is not at hand.
         why_no_test: then the reason; empty otherwise.
+        answers: classes that it answers for test images at the last unroll, by the number of the
+            first image of a batch; filled when they are first needed.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Trained:
     class_names: tuple[str, ...]
     test: Images | None
     why_no_test: str = ""
+    answers: dict[int, Tensor] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -13,7 +13,12 @@
         const layer = of(event, "[data-layer]"), image = of(event, "[data-image]");
         const sheet = of(event, ".sheet");
         if (layer) trigger("select", { layer: layer.dataset.layer });
-        else if (image) trigger("select", { image: Number(image.dataset.image) });
+        else if (image) {
+          element.querySelectorAll("[data-image]").forEach((other) => {
+            other.setAttribute("aria-pressed", String(other === image));
+          });
+          trigger("select", { image: Number(image.dataset.image) });
+        }
         else if (sheet && event.type === "click") {
           const box = sheet.getBoundingClientRect(), { columns, rows, filters } = sheet.dataset;
           const column = Math.floor((event.clientX - box.left) / box.width * columns);

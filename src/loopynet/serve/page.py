@@ -144,7 +144,7 @@ def _choices(
     choose = partial(to.choose_network, shared.networks)
     for event in (blocks.load, network.input):
         respond(event, shared, choose, [network], everything, updates.network)
-    respond(side.gallery.select, shared, _from_gallery, [], image, updates.image, sent=True)
+    respond(side.gallery.select, shared, _from_gallery, [], image, updates.picked, sent=True)
     respond(side.pad.submit, shared, _from_pad, [], image, updates.image, sent=True)
     respond(side.upload.upload, shared, to.upload_image, [side.upload], image, updates.image)
     for button, pages in ((side.earlier, -1), (side.later, 1)):

@@ -241,8 +241,8 @@ def reset(session: Session) -> Session:
 
 
 def _rebuilt(session: Session, changes: tuple[Change, ...]) -> Session:
+    number = _next(session)  # first: what is computed of the last change should end
     changed = change(session.chosen.net, changes) if changes else None
-    number = _next(session)
     return _looked(replace(session, changes=changes, changed=changed, number=number))
 
 
@@ -259,7 +259,10 @@ def _looked(session: Session) -> Session:
     """Return the session with everything computed that its choices show."""
     subject, pixels = session.chosen, session.pixels
     assert pixels is not None
-    seen = look(subject, pixels, session.layer, session.filter)
+    seen = session.look
+    choice = session.layer, session.filter
+    if seen is None or seen.pixels is not pixels or (seen.layer, seen.filter) != choice:
+        seen = look(subject, pixels, *choice)
     changed = other = None
     if session.changed is not None:
         net = session.changed.net

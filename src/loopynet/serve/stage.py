@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ GAP = 1
 """Pixels between the filters of the overview."""
 
 
+@lru_cache(maxsize=32)
 def stage(subject: Trained, look: Look, unroll: int, *, image: bool = True) -> Markup:
     """Return all that is shown of an unroll.
 

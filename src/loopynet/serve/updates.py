@@ -40,7 +40,7 @@ def filters(session: Session, unroll: int) -> list[Any]:
     assert session.look is not None
     most = session.look.filters - 1
     slider = gr.Slider(maximum=max(1, most), value=session.filter, interactive=most > 0)
-    return [gr.Dropdown(value=session.layer), slider, *stages(session, unroll)]
+    return [gr.update(value=session.layer), slider, *stages(session, unroll)]
 
 
 def pictures(session: Session, unroll: int) -> list[Any]:
@@ -55,12 +55,19 @@ def image(session: Session, unroll: int) -> list[Any]:
     return [views.source(session), *pictures(session, unroll), slider, layer, filter, *rest]
 
 
+def picked(session: Session, unroll: int) -> list[Any]:
+    """As `image`, but for the gallery, in which the browser has marked the image already."""
+    source, _, *rest = image(session, unroll)
+    return [source, gr.skip(), *rest]
+
+
 def network(session: Session, unroll: int) -> list[Any]:
     """Return everything: what moves with the image, the drawing, what can be changed."""
     source, gallery, slider, _, filter, *rest = image(session, unroll)
     layer = gr.Dropdown(layers_of(session.chosen.net), value=session.layer)
     drawing = views.drawing(session)
-    return [source, gallery, slider, layer, filter, *rest, drawing, *controls(session)]
+    changing = [*controls(session), views.changed_drawing(session), views.effect(session, None)]
+    return [source, gallery, slider, layer, filter, *rest, drawing, *changing]
 
 
 def change(session: Session, unroll: int) -> list[Any]:
@@ -69,7 +76,7 @@ def change(session: Session, unroll: int) -> list[Any]:
 
 
 def controls(session: Session) -> list[Any]:
-    """Return what can be changed, the changes so far, and the drawing of the changed network."""
+    """Return what can be changed, and the changes so far."""
     trained = session.chosen.net.spec
     spec = trained if session.changed is None else session.changed.spec
     loops = list(spec.loops)
@@ -81,5 +88,4 @@ def controls(session: Session) -> list[Any]:
         gr.Dropdown(list(spec.main), value=spec.main[-2] if len(spec.main) > 1 else None),
         gr.Dropdown(list(spec.main), value=spec.main[0]),
         views.history(session),
-        views.changed_drawing(session),
     ]

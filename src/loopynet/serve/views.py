@@ -77,6 +77,8 @@ def effect(session: Session, found: Effect | None) -> Markup:
     """Return what a change does to the accuracy on test images."""
     if session.changed is None:
         return Markup("")
+    if found is None and session.chosen.test is not None:
+        return Markup('<p class="note">{}</p>').format("Looking at test images...")
     if found is None:
         reason = session.chosen.why_no_test or "there are none"
         return Markup('<p class="note">{}</p>').format(f"No test images: {reason}")
