@@ -154,10 +154,15 @@ class Tab:
     def position(self, name: str) -> float:
         return float(self.until(f"#{name} input[type=range]").get_attribute("value"))
 
-    def screenshot(self, file: Path, height: int = 1000) -> None:
-        self.driver.set_window_size(1360, height)
-        time.sleep(0.4)
-        self.driver.save_screenshot(str(file))
+    def idle(self) -> None:
+        """Wait until two looks at the page, a moment apart, are the same."""
+        last = None
+        for _ in range(20):
+            now = self.driver.get_screenshot_as_png()
+            if now == last:
+                return
+            last = now
+            time.sleep(0.3)
 
     def collect(self) -> None:
         """Add what was requested and what the console said since the last call."""
