@@ -13,6 +13,7 @@ from typing import Any
 from loopynet.errors import LoopyNetError
 
 HOST, PORT = "127.0.0.1", 7860
+LOCAL = ("127.0.0.1", "localhost", "::1")
 USERS = 16
 """Answers that are computed at the same time."""
 
@@ -104,11 +105,24 @@ def _launch(blocks: Any, host: str, port: int | None) -> Any:
             enable_monitoring=False,
             run_history=False,
             footer_links=[],
+            app_kwargs={"middleware": _only_names_of(host)},
             quiet=True,
         )
     except OSError as error:
         reason = str(error).splitlines()[0]
         raise LoopyNetError(f"{host}, port {port}: cannot be listened at ({reason})") from None
+
+
+def _only_names_of(host: str) -> list[Any]:
+    """Return what refuses requests under foreign names, if only this machine is to reach the page.
+
+    A page of a stranger could otherwise let its own name lead here, and read the answers.
+    """
+    from starlette.middleware import Middleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    names = ["localhost", "127.0.0.1", "[::1]"]
+    return [Middleware(TrustedHostMiddleware, allowed_hosts=names)] if host in LOCAL else []
 
 
 def _theme() -> Any:
