@@ -43,7 +43,7 @@ def see(tab: Tab) -> None:
     tab.says("#source", f"test image {IMAGE}")
     tab.slide("unroll", RIGHT)
     tab.says("#seen", "conv_1@2")
-    keep(tab, "see", 1420)
+    keep(tab, "see", 1455)
 
 
 def change(tab: Tab) -> None:

@@ -110,6 +110,18 @@ def run(note: str) -> dict[str, object]:
             "chromium": version, "machine": platform.machine(), "note": note}  # fmt: skip
 
 
+def sentence() -> str:
+    """Return what docs/explorer.md says of the data."""
+    every = json.loads(DATA.read_text(encoding="utf-8"))["milliseconds"]
+    medians = [statistics.median(times) for times in every.values()]
+    most = max(max(times) for times in every.values())
+    count = sum(len(times) for times in every.values())
+    return (
+        f"The medians are {min(medians):.0f} to {max(medians):.0f} ms, and the slowest of all "
+        f"{count} took {most:.0f} ms."
+    )
+
+
 def figure(file: Path) -> None:
     from matplotlib.figure import Figure
 

@@ -13,8 +13,8 @@ from loopynet.network import LoopyNet
 from loopynet.serve.networks import Trained
 from loopynet.statistics import Estimate, mean_over_seeds_and_images
 
-PIECE = 25
-"""Images of a batch: a tenth of a second for the networks of the zoo, after which it can end."""
+PIECE = 10
+"""Images of a batch: a twentieth of a second for the networks of the zoo, after which it can end."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ from loopynet.spec import to_yaml
 PAUSE = 0.3
 """Seconds; the processor is for the browser then, which draws."""
 
+SHOWN = 50
+"""Images after which the accuracy is shown anew."""
+
 FITS = ("error", "resize", "project", "pad")
 
 
@@ -110,6 +113,7 @@ def _effects(session: Session) -> Iterator[list[Any]]:
     time.sleep(PAUSE)
     if session.newest:
         for found in effects(session.chosen, session.changed.net):
-            yield [gr.skip(), views.effect(session, found)]
             if not session.newest:
                 return
+            if found.images % SHOWN == 0 or found.images == found.total:
+                yield [gr.skip(), views.effect(session, found)]
