@@ -14,7 +14,7 @@ from loopynet.serve.networks import Trained
 from loopynet.statistics import Estimate, mean_over_seeds_and_images
 
 PIECE = 10
-"""Images of a batch: a twentieth of a second for the networks of the zoo, after which it can end."""
+"""Images of a batch: a twentieth of a second for the networks of the zoo; then it can end."""
 
 
 @dataclass(frozen=True)
