@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Maxout,
         Norm,
         Pool2d,
+        Scale,
         Upsample,
     )
     from loopynet.spec import Loop, NetworkSpec, Skip, parse_spec, read_spec, to_yaml, write_spec
@@ -57,6 +58,7 @@ _HOMES = {
         "Maxout",
         "Norm",
         "Pool2d",
+        "Scale",
         "Upsample",
     ),
     "spec": ("Loop", "NetworkSpec", "Skip", "parse_spec", "read_spec", "to_yaml", "write_spec"),
@@ -103,6 +105,7 @@ __all__ = [
     "Pool2d",
     "Recompute",
     "RunError",
+    "Scale",
     "Skip",
     "SpecError",
     "Truncated",

@@ -58,6 +58,7 @@ OPTIONS = {
     "upsample": {"scale": one_or_two, "mode": st.sampled_from(("nearest", "bilinear", "bicubic"))},
     "local_response_norm": {"size": st.integers(1, 4), "alpha": st.sampled_from((1e-4, 1.0))},
     "norm": {"kind": st.sampled_from(("batch", "group", "layer"))},
+    "scale": {"factor": st.sampled_from((-1.5, 0.0, 0.5, 2))},
 }
 OPTIONS["conv_transpose2d"] = OPTIONS["conv2d"]
 """How the options of each type are drawn; a type that is not here is drawn with its defaults."""

@@ -503,6 +503,7 @@ OPERATIONS = {
     "dropout": _unchanged,  # evaluation, or a rate of 0
     "norm": _unchanged,
     "identity": _unchanged,
+    "scale": lambda net, name, options, x, t: options.get("factor", 1) * x,
 }
 JOINS = {
     "sum": lambda x, f: x + f,

@@ -68,6 +68,7 @@ OPTIONS = {
         "eps": 0.1,
     },
     "identity": lambda draw: {},
+    "scale": lambda draw: {"factor": draw(st.sampled_from((-0.5, 0.5, 1.5)))},
     "local_response_norm": lambda draw: {
         "size": draw(st.sampled_from((1, 2, 3))),
         "alpha": draw(st.sampled_from((0.1, 1.0))),

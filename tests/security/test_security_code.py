@@ -38,6 +38,7 @@ ALLOWED = {
     ("export/onnx_file.py", "importlib"): "importlib.util.find_spec: whether onnx is installed",
     ("training/environment.py", "subprocess"): "git, in the folder of this package, fixed words",
     ("compare/run_cells.py", "subprocess"): "this Python with -m loopynet, a list of words",
+    ("serve/building.py", "subprocess"): "this Python with -m loopynet, a list of words",
     ("bench/measures.py", "subprocess"): "this Python, to measure imports, a list of words",
     ("bench/turns.py", "subprocess"): "this Python with a worker of ours, a list of words",
     ("training/allocator.py", "ctypes"): "a setting of the C library's memory allocator",
@@ -117,6 +118,7 @@ WRITTEN = {
     ("cli/exporting.py", "path.open('wb')"): "the user's file; a link there is removed before",
     ("compare/run_cells.py", "(run.path / LOG).open('ab')"): "of a folder without links out",
     ("compare/run_cells.py", "(path / '.lock').open('ab')"): "of a folder without links out",
+    ("serve/building.py", "(run.path / LOG).open('ab')"): "of a folder that was made just before",
     ("bench/turns.py", "self._log.open('ab')"): "a folder that the benchmark made",
 }
 RUNS = {"run", "self.run", "self", "folder", "job.folder.run"}

@@ -22,7 +22,7 @@ PLAIN_WORDS = """
 [] {} [[]] [1] [a,a] {a:} {type:[1]} *x &x [*x] << ' " \\ ? | > % @ ` # : - , = !!int !!str !x
 input conv_1 fc concat project resize gate each group layer same valid absent zero one identity
 dense conv2d conv_transpose2d pool2d maxout upsample global_pool norm local_response_norm dropout
-flatten values atanh pad progressive
+flatten scale factor: values atanh pad progressive
 through: template: activation: norm: groups: padding: size: delay: initial: fit: merge:
 """
 SPACED_WORDS = [" ", "\n", "\n  ", "\t", "\r", "\x85", "\u2028", "\ufeff", '"\\n"', '"\\0"']

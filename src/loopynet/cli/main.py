@@ -11,7 +11,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from loopynet import __version__
-from loopynet.cli import benching, evaluating, experiments, explaining, measuring, searching
+from loopynet.cli import (
+    benching,
+    evaluating,
+    experiments,
+    explaining,
+    exploring,
+    measuring,
+    searching,
+)
 from loopynet.cli.arguments import (
     RUN_HELP,
     SPEC_HELP,
@@ -77,6 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
         _evaluate,
         _predict,
         _explain,
+        _explore,
         _describe,
         _draw,
         _check,
@@ -162,6 +171,13 @@ def _explain(commands: Commands) -> None:
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
     explaining.add_arguments(parser)
     add_unrolls(parser)
+
+
+def _explore(commands: Commands) -> None:
+    text = "open a page to look into trained networks, change them and build new ones"
+    parser = _command(commands, "explore", text, "exploring")
+    parser.add_argument("run", metavar="RUN", nargs="?", help=f"{RUN_HELP}; default the first one")
+    exploring.add_arguments(parser)
 
 
 def _describe(commands: Commands) -> None:

@@ -7,7 +7,7 @@ from loopynet.data.augment import build_augmentation
 from loopynet.data.batches import Batches
 from loopynet.data.image_data import ImageData, Images
 from loopynet.data.images import read_image
-from loopynet.data.load import load_data
+from loopynet.data.load import load_data, load_part
 from loopynet.data.preprocessing import Preprocessing
 from loopynet.data.rows import ArrayRows, Source
 from loopynet.data.sources import register_dataset
@@ -23,6 +23,7 @@ __all__ = [
     "StreamedImages",
     "build_augmentation",
     "load_data",
+    "load_part",
     "read_image",
     "register_dataset",
 ]

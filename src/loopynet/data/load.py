@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -89,6 +89,35 @@ def load_data(
         preprocessing=preprocessing or Preprocessing.fit_parts(train.parts(), spec),
         provenance=_provenance(spec, source, split),
     )
+
+
+def load_part(
+    spec: DataSpec,
+    shape: tuple[int, ...],
+    part: Literal["train", "validation", "test"],
+    most: int,
+) -> Images:
+    """Load the first images of one part, without decoding any other.
+
+    Args:
+        spec: as for `load_data`.
+        shape: the network's input shape (C, H, W).
+        part: which.
+        most: how many images at most.
+
+    Raises:
+        DataError: as `load_data`; or the data set has a map of labels for each image.
+    """
+    frame = frame_for(shape, resize=spec.resize)
+    source = open_source(spec)
+    if source.train_maps is not None:
+        raise DataError(f'the data set "{source.name}" has maps of labels: load_data reads it')
+    n_test = None if source.test is None else len(source.test.labels)
+    labels = source.train.labels
+    split = split_indices(len(labels), n_test, source.name, labels, spec.split)
+    rows = source.test if part == "test" and source.test is not None else source.train
+    indices = getattr(split, part)[:most]
+    return Images(rows.read(indices, frame), _labels(rows, indices, source, None))
 
 
 def _check_room(source: Source, spec: DataSpec, split: SplitIndices, frame: Frame) -> None:

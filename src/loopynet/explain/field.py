@@ -18,6 +18,7 @@ from loopynet.parts.layers import (
     Maxout,
     Norm,
     Pool2d,
+    Scale,
     Upsample,
 )
 from loopynet.parts.shape import pair
@@ -144,7 +145,8 @@ def _after(node: LayerNode, field: Field) -> Field:
         return rows, columns
     if isinstance(spec, Upsample):
         return _resized(field, [Fraction(1, s) for s in pair(spec.scale)], _WIDTHS[spec.mode])
-    pointwise = isinstance(spec, Identity | Maxout | Dropout | Norm | LocalResponseNorm)
+    same = Identity | Maxout | Dropout | Norm | LocalResponseNorm | Scale
+    pointwise = isinstance(spec, same)
     return field if pointwise else None
 
 

@@ -52,12 +52,18 @@ def side_by_side(*figures: Markup) -> Markup:
     return Markup('<div class="side-by-side">{}</div>').format(Markup("\n").join(figures))
 
 
-def inline(svg: str, alt: str) -> Markup:
-    """Return an SVG file as an element of a page, named by its alternative text."""
+def inline(svg: str, alt: str, role: str = "img") -> Markup:
+    """Return an SVG file as an element of a page, named by its alternative text.
+
+    Args:
+        svg: as for `drawing`.
+        alt: what it shows, in words.
+        role: `img`, or `group` if it has parts that can be chosen.
+    """
     bare = _NOISE.sub("", svg).strip()
     end = bare.index(">")
     head = _NAMED.sub("", bare[:end])
-    named = Markup('{} role="img" aria-label="{}">').format(Markup(head), _said(alt))
+    named = Markup('{} role="{}" aria-label="{}">').format(Markup(head), role, _said(alt))
     return named + Markup(bare[end + 1 :])
 
 

@@ -3,7 +3,14 @@
 from loopynet.parts.layers.base import LayerSpec, WeightedLayerSpec, layer, layer_types
 from loopynet.parts.layers.convolution import Conv2d, ConvTranspose2d
 from loopynet.parts.layers.dense import Dense, Maxout
-from loopynet.parts.layers.plain import Dropout, Flatten, Identity, LocalResponseNorm, Norm
+from loopynet.parts.layers.plain import (
+    Dropout,
+    Flatten,
+    Identity,
+    LocalResponseNorm,
+    Norm,
+    Scale,
+)
 from loopynet.parts.layers.pooling import GlobalPool, Pool2d, Upsample
 
 __all__ = [
@@ -19,6 +26,7 @@ __all__ = [
     "Maxout",
     "Norm",
     "Pool2d",
+    "Scale",
     "Upsample",
     "WeightedLayerSpec",
     "layer",

@@ -90,6 +90,24 @@ class LocalResponseNorm(LayerSpec):
         return nn.LocalResponseNorm(self.size, self.alpha, self.beta, self.k)
 
 
+@layer("scale")
+class Scale(LayerSpec):
+    """Multiplies by a number that is not learned: a loop made weaker or stronger."""
+
+    type: Literal["scale"] = "scale"
+    factor: Annotated[float, Field(allow_inf_nan=False)] = Field(
+        1.0, description="what the input is multiplied by"
+    )
+
+    def stretch(self, shape: Shape) -> float:
+        return abs(self.factor)
+
+    def build(self, shape: Shape) -> nn.Module:
+        from loopynet.modules.scale import Scaled
+
+        return Scaled(self.factor)
+
+
 @layer("flatten")
 class Flatten(LayerSpec):
     """An image as a vector, channels outermost: [C, H, W] becomes [C * H * W]."""
