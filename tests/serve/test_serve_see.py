@@ -162,10 +162,12 @@ def test_users_do_not_see_each_other(tab: Tab, address: str) -> None:
         tab.tab("Change")
         tab.click("#cut")
         tab.says("#history", "feedback cut")
-        tab.says("#effect", "269 of 269")  # closed earlier, the console would tell of it
+        tab.says("#effect", "269 of 269")
+        tab.collect()
         tab.driver.close()
     finally:
         tab.driver.switch_to.window(mine)
+        tab.driver.get_log("browser")  # a window that closes tells of its open connections
     tab.slide("unroll", Keys.ARROW_RIGHT)
     tab.says("#seen th.now", "unroll 2")
     assert "test image 5" in tab.text("#source")
