@@ -3,8 +3,8 @@
 LOOPYNET_DATA=FOLDER python benchmarks/scaling.py [--rounds N]
 
 Each process has one thread of torch. An epoch's time is that of metrics.csv, validation included;
-the first epoch of a run is left out, which has what happens once. A test compares docs/scaling.md
-with what `said` gives.
+the first epoch of a run is left out, which has what happens once. The figures go to
+results/scaling.json and into docs/scaling.md.
 """
 
 import argparse
@@ -23,6 +23,21 @@ import torch
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "results" / "scaling.json"
+PAGE = ROOT / "docs" / "scaling.md"
+HEAD = "## What two processes gain"
+COMMAND = "    LOOPYNET_DATA=FOLDER python benchmarks/scaling.py"
+NOT_MEASURED = f"""\
+Not measured yet: that needs two cores with nothing else to do.
+
+{COMMAND}"""
+MEASURED = f"""\
+{{network}}, {{images}} images of CIFAR-10, float32, torch {{torch}}, {{cores}} cores, one thread
+for each process. Medians of {{rounds}} rounds in which one process and two take turns, and the
+least and the largest speed-up of a round; an epoch has its validation in it. {{note}}
+
+{{table}}
+
+{COMMAND}"""
 NETWORK, EPOCHS = "cifar10-loopy", 3
 CHANGES = (
     "data.name=cifar10",
@@ -63,15 +78,26 @@ def speed_ups(one: dict[str, Any]) -> list[float]:
     return [middle(a) / middle(b) for a, b in zip(one["one"], one["two"], strict=True)]
 
 
-def said(data: dict[str, Any]) -> str:
-    """Return the rows of the table in docs/scaling.md."""
-    rows = []
+def section(data: dict[str, Any] | None) -> str:
+    """Return what docs/scaling.md says of two processes; None if nothing was measured."""
+    if data is None:
+        return NOT_MEASURED
+    rows = ["| batch size | an epoch, one process | two processes | speed-up |"]
+    rows.append("| --- | --- | --- | --- |")
     for one in data["cases"]:
         found = speed_ups(one)
         alone, both = (statistics.median(s for run in one[k] for s in run) for k in ("one", "two"))
         gain = f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})"
         rows.append(f"| {one['batch_size']} | {alone:.1f} s | {both:.1f} s | {gain} |")
-    return "\n".join(rows)
+    table = "\n".join(rows)
+    return MEASURED.format(table=table, **data, images="1,280")
+
+
+def page(text: str) -> str:
+    """Return the text of docs/scaling.md with the section that the kept figures give."""
+    data = json.loads(FILE.read_text(encoding="utf-8")) if FILE.is_file() else None
+    before, rest = text.split(HEAD)
+    return before + HEAD + "\n\n" + section(data) + "\n\n##" + rest.split("\n##", 1)[1]
 
 
 def main() -> None:
@@ -88,7 +114,8 @@ def main() -> None:
         "note": options.note, "cases": cases,
     }  # fmt: skip
     FILE.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    print(said(data))
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    print(section(data))
 
 
 if __name__ == "__main__":
