@@ -123,7 +123,7 @@ def check_config(run: RunFolder, checkpoint: Path, spec: NetworkSpec) -> None:
         return
     if began is None:
         return
-    may = MAY_CHANGE
+    may: tuple[str, ...] = MAY_CHANGE
     if spec.training.learning_rate_schedule.name in OPEN_ENDED:
         may = (*may, "training.epochs")
     for key, then, now in _changes(resolved_document(began), resolved_document(spec)):
