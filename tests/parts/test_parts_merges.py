@@ -35,6 +35,7 @@ def test_formula(name, shape):
 @pytest.mark.parametrize("name", merges.names())
 @pytest.mark.parametrize("shape", [(3,), (3, 4, 5)])
 def test_contract(name, shape):
+    torch.manual_seed(0)  # of 6 numbers, none may be the larger one: no gradient of max
     part = merges.get(name)
     join = part.build(shape)
     x = torch.randn(2, *shape, requires_grad=True)
