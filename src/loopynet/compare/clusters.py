@@ -67,10 +67,11 @@ def _on_ray(where: str, folders: Sequence[CellFolder], lines: CellLines, gpus: f
             done, _ = ray.wait(list(pending), timeout=POLL_SECONDS)
             for ref in done:
                 folder = pending.pop(ref)
+                run = folder.run
                 try:
                     ray.get(ref)
                 except ray.exceptions.RayError as error:
-                    folder.run.write_text(FAILURE, f"on Ray: {_first_line(error)}\n")
+                    run.write_text(FAILURE, f"on Ray: {_first_line(error)}\n")
                 lines.ended(folder)
             lines.refresh(pending.values())
     finally:
@@ -102,8 +103,9 @@ def _by_submitit(
         time.sleep(POLL_SECONDS)
         for job in [job for job in jobs if job.done()]:
             folder = jobs.pop(job)
+            run = folder.run
             if error := job.exception():
-                folder.run.write_text(FAILURE, f"job {job.job_id}: {_first_line(error)}\n")
+                run.write_text(FAILURE, f"job {job.job_id}: {_first_line(error)}\n")
             lines.ended(folder)
         lines.refresh(jobs.values())
 

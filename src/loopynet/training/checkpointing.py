@@ -24,9 +24,10 @@ OLD_NAME = "last.ckpt"
 
 MAY_CHANGE = (
     "training.device", "training.speed", "training.too_large", "training.nonfinite",
-    "training.keep", "training.early_stopping", "training.checkpoint_every", "data.streaming",
+    "training.keep", "training.early_stopping", "training.checkpoint_every", "training.weights",
+    "training.whiten", "data.streaming",
 )  # fmt: skip
-"""Keys of a config that decide nothing that a checkpoint holds."""
+"""Keys of a config that decide nothing that a checkpoint holds, or that was for its beginning."""
 
 OPEN_ENDED = ("constant", "step", "multi_step", "exponential", "plateau")
 """Schedules that do not depend on how many epochs there will be."""
@@ -116,12 +117,13 @@ def check_config(run: RunFolder, checkpoint: Path, spec: NetworkSpec) -> None:
         checkpoint: of which it goes on.
         spec: that of config.yaml now.
     """
-    text = torch.load(checkpoint, weights_only=True, mmap=True).get(CONFIG)
-    try:
-        began = None if text is None else parse_spec(text)
-    except SpecError:  # keys that this version has no more
+    kept = torch.load(checkpoint, weights_only=True, mmap=True)
+    text = kept.get(CONFIG) if isinstance(kept, dict) else None
+    if not isinstance(text, str):
         return
-    if began is None:
+    try:
+        began = parse_spec(text)
+    except SpecError:  # keys that this version has no more
         return
     may: tuple[str, ...] = MAY_CHANGE
     if spec.training.learning_rate_schedule.name in OPEN_ENDED:
