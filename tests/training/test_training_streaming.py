@@ -65,7 +65,7 @@ def test_a_run_that_goes_on_is_not_fitted_to_its_images_again(folder, tmp_path, 
     assert found.plain() == done.test.plain()
 
 
-COUNT, SIDE, LIMIT = 8_000, 128, 300 * 2**20  # 375 MiB once decoded
+COUNT, SIDE, LIMIT = 21_000, 64, 220 * 2**20  # 246 MiB once decoded
 LARGE = dedent("""
     import resource, sys
     from loopynet import DataError, load_spec
@@ -90,7 +90,7 @@ def test_a_set_larger_than_the_memory_of_the_process(tmp_path):
     shades = [png(Image.new("RGB", (SIDE, SIDE), (i, 255 - i, 2 * i))) for i in range(100)]
     images = [shades[i % 100] for i in range(COUNT)]
     write_parquet(tmp_path / "set" / "train.parquet", images, [i % 10 for i in range(COUNT)], None)
-    changes = ["data.name=./set", f"input.shape=[3, {SIDE}, {SIDE}]", "layers.conv_1.stride=32",
+    changes = ["data.name=./set", f"input.shape=[3, {SIDE}, {SIDE}]", "layers.conv_1.stride=16",
                "training.epochs=1", "training.batch_size=64"]  # fmt: skip
     threads = {"OMP_NUM_THREADS": "1", "HF_DATASETS_CACHE": str(tmp_path / "cache")}
     done = subprocess.run(
@@ -98,6 +98,6 @@ def test_a_set_larger_than_the_memory_of_the_process(tmp_path):
         env={**os.environ, **threads}, capture_output=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert 'the 8,000 images of "set" need 375.0 MiB in memory' in done.stdout
+    assert 'the 21,000 images of "set" need 246.1 MiB in memory' in done.stdout
     assert "write data.streaming: true" in done.stdout
-    assert RunFolder(tmp_path / "streamed").results()["test"]["images"] == 1200
+    assert RunFolder(tmp_path / "streamed").results()["test"]["images"] == 3150
