@@ -71,7 +71,7 @@ def test_a_run_has_the_number_and_goes_on_with_it(monkeypatch, tmp_path):
     weights = [one.read_tensors("model.safetensors") for one in (run, known)]
     assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
     begun = RunFolder(tmp_path / "begun")  # a folder with a config alone
-    begun.path.mkdir()
+    (begun.path / "checkpoints").mkdir(parents=True)
     begun.write_spec(spec)
     resume(begun)
     assert begun.spec().training.batch_size == 64
