@@ -36,6 +36,18 @@ def test_it_trains_in_a_trainer_of_ones_own() -> None:
     assert {"train_loss", "train_accuracy", "validation_accuracy"} <= set(after)
 
 
+def test_the_losses_of_an_epoch_are_means_over_images() -> None:
+    """Batches of 16, 16 and 1: the last one counts as one image."""
+    torch.manual_seed(0)
+    net = LoopyNet(small_spec("layers.fc_1.units=2")).eval()
+    batches = loader(33, 1)
+    found = trainer().validate(LoopyModule(net), batches, verbose=False)[0]["validation_loss"]
+    x, labels = batches.dataset.tensors
+    with torch.no_grad():
+        wanted = float(torch.nn.functional.cross_entropy(net(x), labels))
+    assert found == pytest.approx(wanted, rel=1e-5)
+
+
 def test_a_step_is_the_specs_optimizer_on_the_loss_over_time() -> None:
     torch.manual_seed(0)
     spec = small_spec("loss.steps=[1, 2, 3]", "training.optimizer=sgd", "readout=each")

@@ -187,8 +187,8 @@ class Counted(Batches):
         seen = []
         for x, labels in super().__iter__():
             seen.append(len(x))
+            (self.folder / f"seen-{self.share[0]}-of-{self.share[1]}").write_text(str(seen))
             yield x, labels
-        (self.folder / f"seen-{self.share[0]}-of-{self.share[1]}").write_text(str(seen))
 
 
 def test_two_processes_validate_together_what_one_does(tmp_path):

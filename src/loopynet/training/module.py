@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer, lr_scheduler
-from torchmetrics import MeanMetric, Metric
+from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 
 from loopynet.modules.gradient import Truncated
@@ -18,6 +18,7 @@ from loopynet.network import LoopyNet
 from loopynet.network.loss import IGNORED, loss_over_time
 from loopynet.parts.optimizers import schedules
 from loopynet.spec import TrainingSpec, to_yaml
+from loopynet.training.mean import MeanOverImages
 from loopynet.training.speed import build_optimizer
 from loopynet.training.workers import same_for_all, share_of_mean
 
@@ -59,7 +60,7 @@ class LoopyModule(lightning.LightningModule):
                 for part in ("fit", "validation")
             }
         )
-        losses = {part: MeanMetric(nan_strategy="disable") for part in ("fit", "validation")}
+        losses = {part: MeanOverImages() for part in ("fit", "validation")}
         self.losses = nn.ModuleDict(losses)
 
     @property
@@ -96,7 +97,7 @@ class LoopyModule(lightning.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Begin the mean anew: what Trainer.validate leaves cannot be changed within a fit."""
-        cast(MeanMetric, self.losses["validation"]).reset()
+        cast(MeanOverImages, self.losses["validation"]).reset()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the config, and the epoch's means so far over all workers."""
@@ -145,7 +146,7 @@ class LoopyModule(lightning.LightningModule):
         if share:
             loss = (1 - share) * loss + share * self._progressive_loss(x, labels, smoothing)
         accuracy = cast(MulticlassAccuracy, self.accuracies[part])
-        mean = cast(MeanMetric, self.losses[part])
+        mean = cast(MeanOverImages, self.losses[part])
         if part != "fit" or not self._left_out(loss):
             mean.update(loss.detach(), len(x))
             accuracy.update(logits if logits.dim() == labels.dim() + 1 else logits[-1], labels)
