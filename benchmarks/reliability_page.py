@@ -76,8 +76,8 @@ fifths of what is free at most. It is found once, after the images are loaded: t
 is in the run's `config.yaml`, and is what `resume` and `repeat` use. The largest batch is seldom
 the one that learns best. Comparisons and searches ask for a number, since their runs must not
 differ by what is free. Images that do not fit are refused, too; `data.streaming: true` reads them
-from the disk batch by batch (`tests/training/test_training_streaming.py`: 246 MiB of images in a
-process that may take 220 MiB).
+from the disk batch by batch (`tests/training/test_training_streaming.py`: 492 MiB of images in a
+process that may take 400 MiB).
 For networks that run to convergence the estimate is rougher, and on GPUs nothing was measured.
 
 {memory}

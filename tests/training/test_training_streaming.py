@@ -65,7 +65,7 @@ def test_a_run_that_goes_on_is_not_fitted_to_its_images_again(folder, tmp_path, 
     assert found.plain() == done.test.plain()
 
 
-COUNT, SIDE, LIMIT = 21_000, 64, 220 * 2**20  # 246 MiB once decoded
+COUNT, SIDE, LIMIT = 42_000, 64, 400 * 2**20  # 492 MiB once decoded
 LARGE = dedent("""
     import resource, sys
     from loopynet import DataError, load_spec
@@ -98,6 +98,6 @@ def test_a_set_larger_than_the_memory_of_the_process(tmp_path):
         env={**os.environ, **threads}, capture_output=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert 'the 21,000 images of "set" need 246.1 MiB in memory' in done.stdout
+    assert 'the 42,000 images of "set" need 492.2 MiB in memory' in done.stdout
     assert "write data.streaming: true" in done.stdout
-    assert RunFolder(tmp_path / "streamed").results()["test"]["images"] == 3150
+    assert RunFolder(tmp_path / "streamed").results()["test"]["images"] == 6300
