@@ -117,3 +117,19 @@ def test_the_key_is_written_and_read():
     spec = tiny(BASE)
     assert "weights_of: conv" in to_yaml(spec)
     assert parse_spec(to_yaml(spec)) == spec
+
+
+def test_a_transposed_convolution_that_needs_another_number_of_biases_is_refused():
+    """A weight [1, 2, 3, 3] gives 1 channel in a convolution, and 2 in its transpose."""
+    text = """
+input: {shape: [2, 4, 4]}
+layers:
+  down: {type: conv2d, filters: 1}
+  up: {type: conv_transpose2d, filters: 2, weights_of: down}
+  fc: {type: dense, units: 2}
+main: [down, up, fc]
+"""
+    with pytest.raises(SpecError, match='"down" has 1 biases, and this layer needs 2; write bias'):
+        build_graph(parse_spec(text))
+    build_graph(parse_spec(text.replace("filters: 1}", "filters: 1, bias: false}")
+                           .replace("weights_of: down", "weights_of: down, bias: false")))  # fmt: skip

@@ -67,6 +67,7 @@ def browser(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture
 def tab(browser: Tab, address: str) -> Iterator[Tab]:
     """The page, freshly opened; afterwards the console was silent and nothing came from outside."""
+    browser.driver.get("about:blank")  # a page that is left tells of its open connections
     browser.collect()
     browser.requested.clear()
     browser.said.clear()

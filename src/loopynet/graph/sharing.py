@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -93,6 +94,16 @@ def _check_shapes(node: LayerNode, owner: LayerNode) -> None:
         raise SpecError(
             f'"{owner.name}" has {"a" if other.bias else "no"} bias, and this layer has '
             f"{'one' if spec.bias else 'none'}; write the same at both",
+            path,
+        )
+    numbers = [
+        each.parameters(one.input_shape) - math.prod(needed)
+        for each, one in ((spec, node), (other, owner))
+    ]
+    if numbers[0] != numbers[1]:  # a transposed convolution has its filters in the other place
+        raise SpecError(
+            f'"{owner.name}" has {numbers[1]} biases, and this layer needs {numbers[0]}; write '
+            "bias: false at both",
             path,
         )
 
