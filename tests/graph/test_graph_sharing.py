@@ -131,5 +131,5 @@ main: [down, up, fc]
 """
     with pytest.raises(SpecError, match='"down" has 1 biases, and this layer needs 2; write bias'):
         build_graph(parse_spec(text))
-    build_graph(parse_spec(text.replace("filters: 1}", "filters: 1, bias: false}")
-                           .replace("weights_of: down", "weights_of: down, bias: false")))  # fmt: skip
+    without = text.replace("filters: 1}", "filters: 1, bias: false}")
+    build_graph(parse_spec(without.replace("of: down", "of: down, bias: false")))
