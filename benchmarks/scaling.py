@@ -33,7 +33,8 @@ Not measured yet: that needs two cores with nothing else to do.
 MEASURED = f"""\
 {{network}}, {{images}} images of CIFAR-10, float32, torch {{torch}}, {{cores}} cores, one thread
 for each process. Medians of {{rounds}} rounds in which one process and two take turns, and the
-least and the largest speed-up of a round; an epoch has its validation in it. {{note}}
+least and the largest speed-up of a round; an epoch has its validation in it.
+{{note}}
 
 {{table}}
 
